@@ -1,0 +1,117 @@
+//! Converters between Connect data and the bytes in Kafka (Kafka: `org.apache.kafka.connect.storage`).
+
+use super::data::{SchemaAndValue, SchemaRef, Value};
+use super::error::ConnectError;
+
+/// How a converter treats text without building values, for the slice road.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextRoad {
+    /// The bytes in Kafka are the bytes of the text: nothing to do.
+    Identity,
+    /// The converter rewrites text into a buffer ([`Converter::write_text`], [`Converter::read_text`]).
+    Rewrite,
+    /// Only the struct road gives the right bytes.
+    None,
+}
+
+/// Converts keys or values. Instances belong to one task and are configured at construction.
+pub trait Converter {
+    /// Fully qualified Java class name.
+    fn class_name(&self) -> &'static str;
+
+    /// Appends the bytes for a value to `out`.
+    ///
+    /// Returns `false` for Kafka's null (nothing was appended).
+    ///
+    /// # Errors
+    /// Data errors with Apache's texts.
+    fn write(
+        &mut self,
+        topic: &str,
+        schema: Option<&SchemaRef>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ConnectError>;
+
+    /// Reads the bytes of one record; `None` is Kafka's null.
+    ///
+    /// # Errors
+    /// Data errors with Apache's texts.
+    fn read(&mut self, topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError>;
+
+    /// What the slice road may do when writing strings (required string schema) with this converter.
+    fn write_text_road(&self) -> TextRoad {
+        TextRoad::None
+    }
+
+    /// Appends what [`Converter::write`] would for the string `text` with a required string schema, or
+    /// for a byte array (required bytes schema) when `is_bytes`.
+    ///
+    /// # Errors
+    /// As [`Converter::write`].
+    fn write_text(
+        &mut self,
+        topic: &str,
+        text: &[u8],
+        is_bytes: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
+        let _ = (topic, text, is_bytes, out);
+        Err(ConnectError::connect(format!(
+            "{} has no text road for writing",
+            self.class_name()
+        )))
+    }
+
+    /// What the slice road may do when only `String.valueOf(value)` is wanted.
+    fn read_text_road(&self) -> TextRoad {
+        TextRoad::None
+    }
+
+    /// Appends Java's `String.valueOf` of what [`Converter::read`] would give for non-null `bytes`.
+    ///
+    /// # Errors
+    /// As [`Converter::read`].
+    fn read_text(
+        &mut self,
+        topic: &str,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
+        let _ = (topic, bytes, out);
+        Err(ConnectError::connect(format!(
+            "{} has no text road for reading",
+            self.class_name()
+        )))
+    }
+}
+
+/// Converts header values.
+pub trait HeaderConverter {
+    /// Fully qualified Java class name.
+    fn class_name(&self) -> &'static str;
+
+    /// Appends the bytes for a header value; `false` is a null header value.
+    ///
+    /// # Errors
+    /// Data errors with Apache's texts.
+    fn write_header(
+        &mut self,
+        topic: &str,
+        header: &str,
+        schema: Option<&SchemaRef>,
+        value: &Value,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, ConnectError>;
+
+    /// Reads a header value.
+    ///
+    /// # Errors
+    /// Data errors with Apache's texts.
+    fn read_header(
+        &mut self,
+        topic: &str,
+        header: &str,
+        bytes: Option<&[u8]>,
+    ) -> Result<SchemaAndValue, ConnectError>;
+}

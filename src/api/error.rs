@@ -1,0 +1,138 @@
+//! The error that connectors, converters and transformations return, carrying what the handler needs:
+//! whose fault it is and whether a retry can help.
+
+use std::error::Error;
+use std::fmt;
+
+/// What a handler may do about a [`ConnectError`]. Each kind is one of Kafka Connect's exception
+/// classes, whose name shows in traces and dead letter headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// `ConnectException`: the operation failed for good.
+    Connect,
+    /// `RetriableException`: the same call may succeed later.
+    Retriable,
+    /// `DataException`: the record is at fault.
+    Data,
+    /// `SchemaBuilderException`: a schema cannot be built.
+    SchemaBuilder,
+    /// `ConfigException`: the configuration is at fault.
+    Config,
+}
+
+/// An error with its Kafka Connect class and an optional cause.
+#[derive(Debug)]
+pub struct ConnectError {
+    kind: ErrorKind,
+    class: Option<&'static str>,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ConnectError {
+    /// An error of `kind` with Kafka's message text.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            class: None,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// A permanent failure (`ConnectException`).
+    pub fn connect(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Connect, message)
+    }
+
+    /// A failure that a later try may not meet (`RetriableException`).
+    pub fn retriable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Retriable, message)
+    }
+
+    /// A record at fault (`DataException`).
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, message)
+    }
+
+    /// A configuration at fault (`ConfigException`).
+    pub fn config(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Config, message)
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same error under another Java class name, for failures that Kafka reports as plain Java
+    /// exceptions (`java.lang.NullPointerException` …).
+    #[must_use]
+    pub fn with_class(mut self, class: &'static str) -> Self {
+        self.class = Some(class);
+        self
+    }
+
+    /// What the handler may do.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later (Kafka: `RetriableException`).
+    pub fn is_retriable(&self) -> bool {
+        self.kind == ErrorKind::Retriable
+    }
+
+    /// The message without its causes.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Fully qualified name of Kafka's exception class for this error.
+    pub fn java_class(&self) -> &'static str {
+        self.class.unwrap_or(match self.kind {
+            ErrorKind::Connect => "org.apache.kafka.connect.errors.ConnectException",
+            ErrorKind::Retriable => "org.apache.kafka.connect.errors.RetriableException",
+            ErrorKind::Data => "org.apache.kafka.connect.errors.DataException",
+            ErrorKind::SchemaBuilder => "org.apache.kafka.connect.errors.SchemaBuilderException",
+            ErrorKind::Config => "org.apache.kafka.common.config.ConfigException",
+        })
+    }
+
+    /// Text in the manner of a Java stack trace: class and message, then each cause on a line
+    /// "Caused by: …". Kafka's `trace` status field shows it.
+    pub fn trace(&self) -> String {
+        let mut text = format!("{}: {}", self.java_class(), self.message);
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str("\nCaused by: ");
+            match error.downcast_ref::<Self>() {
+                Some(inner) => {
+                    text.push_str(inner.java_class());
+                    text.push_str(": ");
+                    text.push_str(&inner.message);
+                }
+                None => text.push_str(&error.to_string()),
+            }
+            cause = error.source();
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
+    }
+}

@@ -1,0 +1,239 @@
+//! Records and batches, source and sink.
+//!
+//! The unit is the batch. On the *slice* road a record is a few ranges into a shared buffer
+//! ([`SliceBatch`], [`SliceColumn::Slices`]); on the *struct* road it is a [`ConnectRecord`] with the
+//! full data model.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use super::data::{SchemaAndValue, SchemaRef};
+
+/// A source partition or source offset: JSON members with primitive values, order kept (contract 4.3).
+pub type SourceMap = serde_json::Map<String, serde_json::Value>;
+
+/// A topic and one of its partitions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    /// Topic name.
+    pub topic: Rc<str>,
+    /// Partition number, from 0.
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    /// `topic`-`partition`.
+    pub fn new(topic: impl Into<Rc<str>>, partition: i32) -> Self {
+        Self {
+            topic: topic.into(),
+            partition,
+        }
+    }
+}
+
+impl std::fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// A range of a batch's buffer, or null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// Length in bytes; [`Span::NULL_LEN`] for null.
+    pub len: u32,
+}
+
+impl Span {
+    /// The length that stands for null.
+    pub const NULL_LEN: u32 = u32::MAX;
+    /// Kafka's null (a tombstone's value, an absent key).
+    pub const NULL: Self = Self {
+        start: 0,
+        len: Self::NULL_LEN,
+    };
+
+    /// Whether this is null rather than a range.
+    pub fn is_null(self) -> bool {
+        self.len == Self::NULL_LEN
+    }
+
+    /// The bytes in `buffer`, `None` for null or for a range outside of it.
+    #[inline]
+    pub fn of(self, buffer: &[u8]) -> Option<&[u8]> {
+        if self.is_null() {
+            return None;
+        }
+        let start = self.start as usize;
+        buffer.get(start..start + self.len as usize)
+    }
+}
+
+/// What the bytes of a slice are in Connect's data model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SliceForm {
+    /// A string, UTF-8 in the good case. Invalid bytes pass through unharmed on the slice road and
+    /// become U+FFFD where a record is materialised, as in Java.
+    Text,
+    /// A byte array.
+    Bytes,
+}
+
+/// One header of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// Header name; names may repeat.
+    pub key: String,
+    /// Its value.
+    pub value: SchemaAndValue,
+}
+
+/// What source and sink records share (Kafka: `ConnectRecord`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectRecord {
+    /// Topic.
+    pub topic: Rc<str>,
+    /// Kafka partition; `None` leaves the choice to the partitioner.
+    pub kafka_partition: Option<i32>,
+    /// Key.
+    pub key: SchemaAndValue,
+    /// Value.
+    pub value: SchemaAndValue,
+    /// Milliseconds since the epoch; `None` lets the producer set it.
+    pub timestamp: Option<i64>,
+    /// Headers in order, duplicates kept.
+    pub headers: Vec<Header>,
+}
+
+/// A record on its way from a source to Kafka.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceRecord {
+    /// Topic, key, value, timestamp, headers.
+    pub record: ConnectRecord,
+    /// Where in the source it came from; `None` stores no offset.
+    pub source_partition: Option<Rc<SourceMap>>,
+    /// Position *after* this record.
+    pub source_offset: Option<Rc<SourceMap>>,
+}
+
+/// A record on its way from Kafka to a sink.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkRecord {
+    /// Topic, key, value, timestamp, headers, as transforms left them.
+    pub record: ConnectRecord,
+    /// Kafka offset.
+    pub offset: i64,
+    /// Whether the broker set the timestamp (LogAppendTime) rather than the producer.
+    pub log_append_time: bool,
+}
+
+/// What [`super::SourceTask::poll`] hands over.
+#[derive(Debug)]
+pub enum SourceBatch {
+    /// Records as ranges into one buffer: same topic, same source partition.
+    Slices(SliceBatch),
+    /// Records of the full data model.
+    Records(Vec<SourceRecord>),
+}
+
+impl SourceBatch {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Slices(batch) => batch.values.len(),
+            Self::Records(records) => records.len(),
+        }
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Source records of one topic and one source partition, as ranges into one shared buffer.
+#[derive(Debug)]
+pub struct SliceBatch {
+    /// Topic of every record.
+    pub topic: Rc<str>,
+    /// Kafka partition of every record; `None` leaves the choice to the partitioner.
+    pub kafka_partition: Option<i32>,
+    /// Milliseconds since the epoch for every record; `None` lets the producer set it.
+    pub timestamp: Option<i64>,
+    /// Bytes of keys and values. Usually pooled: dropping the last clone gives the buffer back.
+    pub buffer: Bytes,
+    /// Value of each record. Schema: required string or bytes by `form`, or none when `value_schema`
+    /// says so.
+    pub values: Vec<Span>,
+    /// Key of each record (schema: optional string or bytes as `form`); `None` when no record has one.
+    pub keys: Option<Vec<Span>>,
+    /// What the bytes are.
+    pub form: SliceForm,
+    /// Schema of each value (for example required string); `None` for schemaless.
+    pub value_schema: Option<SchemaRef>,
+    /// Source partition of every record; `None` stores no offset.
+    pub source_partition: Option<Rc<SourceMap>>,
+    /// Member of the source offset that [`Self::positions`] counts, e.g. `position`.
+    pub position_field: Rc<str>,
+    /// Source position after each record is `base_position + positions[i]`.
+    pub base_position: i64,
+    /// See [`Self::base_position`]; as long as `values`.
+    pub positions: Vec<u32>,
+}
+
+/// Keys or values of a [`SinkBatch`], one entry per record.
+#[derive(Debug, Clone)]
+pub enum SliceColumn {
+    /// Ranges into `buffer`; null spans are null values.
+    Slices {
+        /// What the bytes are.
+        form: SliceForm,
+        /// The fetched bytes, or bytes rewritten from them.
+        buffer: Bytes,
+        /// One range per record.
+        spans: Vec<Span>,
+    },
+    /// The full data model.
+    Values(Vec<SchemaAndValue>),
+    /// The task asked for none of it (see [`super::SinkForm`]).
+    Omitted,
+}
+
+/// Records of one topic partition on their way to a sink, in offset order. Records that were filtered
+/// or skipped are absent, and `next_offset` still counts them.
+#[derive(Debug, Clone)]
+pub struct SinkBatch {
+    /// Topic partition that they were consumed from.
+    pub source: TopicPartition,
+    /// Kafka offset of each record.
+    pub offsets: Vec<i64>,
+    /// Timestamp of each record in milliseconds since the epoch; −1 when the record has none.
+    pub timestamps: Vec<i64>,
+    /// Whether the broker set the timestamps (LogAppendTime).
+    pub log_append_time: bool,
+    /// Keys.
+    pub keys: SliceColumn,
+    /// Values.
+    pub values: SliceColumn,
+    /// Headers of each record; empty when the plan found no use for them or no record has any.
+    pub headers: Vec<Vec<Header>>,
+    /// Topic and partition of each record after transforms; `None` when no transform ran.
+    pub routed: Option<Vec<(Rc<str>, Option<i32>)>>,
+    /// Offset after the last record consumed, whether or not that record is in the batch.
+    pub next_offset: i64,
+}
+
+impl SinkBatch {
+    /// Number of records.
+    pub fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.offsets.is_empty()
+    }
+}

@@ -1,0 +1,16 @@
+//! Ringmain: Kafka Connect without the JVM.
+//!
+//! One process holds one pinned executor per core (a *shard*), a control plane (the *herder*) and a
+//! small REST server. Connectors and their tasks live on shards; records never cross a shard.
+//!
+//! ```text
+//! source  connectors/x/source ─SourceBatch→ task/source ─→ transformation_chain ─→ conversion ─bytes→ clients::Producer ─ack→ submitted_records ─→ storage/offset_store
+//! sink    clients::Consumer ─bytes→ conversion ─SinkBatch→ task/sink ─→ connectors/x/sink (put, pre_commit) ─→ clients::Consumer commit
+//! control rest ─→ herder ─→ worker ─mailbox→ shard ─→ task
+//! ```
+//!
+//! Who may use whom points down only:
+//! `main, cli → rest → herder → worker → task, plugins → storage → connectors, converters,
+//! transforms → config, kafka, embedded → clients → record → api, shard, metrics`.
+
+pub mod api;
