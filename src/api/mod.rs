@@ -5,6 +5,7 @@
 //! one shard and share with `Rc`. The traits mirror Kafka Connect's (`org.apache.kafka.connect.*`)
 //! but move *batches*, not records.
 
+pub mod config_def;
 pub mod connector;
 pub mod converter;
 pub mod data;
@@ -12,6 +13,10 @@ pub mod error;
 pub mod record;
 pub mod transformation;
 
+pub use config_def::{
+    ConfigDef, ConfigKey, ConfigProblem, ConfigValue, Importance, ParsedConfig, Password,
+    Validator, Width,
+};
 pub use connector::{
     Connector, ConnectorContext, ConnectorKind, SinkForm, SinkTask, SinkTaskContext, SourceTask,
     SourceTaskContext,
