@@ -14,3 +14,6 @@
 //! transforms → config, kafka, embedded → clients → record → api, shard, metrics`.
 
 pub mod api;
+pub mod clients;
+pub mod record;
+pub mod shard;

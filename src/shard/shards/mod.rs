@@ -1,0 +1,139 @@
+//! The set of shards of a process: started together, each with a ready handshake, stopped together.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::executor::{RuntimeKind, StartError, run};
+use super::mailbox::{Mailbox, MailboxFull, Receiver, mailbox};
+use super::spawn::spawn;
+
+/// Messages that a shard's mailbox holds.
+const MAILBOX: usize = 4096;
+/// A shard's stack; converters recurse up to 1000 levels of JSON.
+const STACK: usize = 8 << 20;
+
+/// Something to start on a shard.
+type Start = Box<dyn FnOnce() + Send>;
+
+enum Message {
+    Start(Start),
+    Stop,
+}
+
+/// Sends work to one shard from any thread.
+#[derive(Debug, Clone)]
+pub struct ShardHandle {
+    /// Number of the shard, from 0.
+    pub index: usize,
+    mailbox: Mailbox<Message>,
+}
+
+impl ShardHandle {
+    /// Builds a future on the shard and runs it there, fenced like every spawned future.
+    ///
+    /// # Errors
+    /// The shard's mailbox is full: it is stuck. Nothing was started.
+    pub fn start<F, Fut>(&self, build: F) -> Result<(), MailboxFull<()>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        let start: Start = Box::new(move || drop(spawn(build())));
+        self.mailbox
+            .send(Message::Start(start))
+            .map_err(|_| MailboxFull(()))
+    }
+}
+
+/// The running shards.
+#[derive(Debug)]
+pub struct Shards {
+    handles: Vec<ShardHandle>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Shards {
+    /// Starts one pinned thread per entry of `cpus` and waits until each is ready.
+    ///
+    /// # Errors
+    /// The first shard that does not start; those already running are stopped.
+    pub fn start(kind: RuntimeKind, cpus: &[usize]) -> Result<Self, StartError> {
+        let mut shards = Self {
+            handles: Vec::new(),
+            threads: Vec::new(),
+        };
+        for (index, cpu) in cpus.iter().copied().enumerate() {
+            if let Err(error) = shards.start_one(kind, index, cpu) {
+                shards.stop(Duration::from_secs(1));
+                return Err(error);
+            }
+        }
+        Ok(shards)
+    }
+
+    fn start_one(&mut self, kind: RuntimeKind, index: usize, cpu: usize) -> Result<(), StartError> {
+        let thread_error = |reason: String| StartError::Thread { cpu, reason };
+        if !super::cpus::in_sysfs(cpu) {
+            return Err(thread_error("there is no such CPU".to_owned()));
+        }
+        let (sender, receiver) = mailbox(MAILBOX);
+        let (ready, is_ready) = mpsc::sync_channel(1);
+        let started = ready.clone();
+        let body = move || {
+            let main = async move {
+                drop(started.send(Ok(())));
+                serve(&receiver).await;
+            };
+            if let Err(error) = run(kind, Some(cpu), main) {
+                drop(ready.send(Err(error)));
+            }
+        };
+        let thread = thread::Builder::new()
+            .name(format!("shard-{index}"))
+            .stack_size(STACK)
+            .spawn(body)
+            .map_err(|error| thread_error(error.to_string()))?;
+        self.threads.push(thread);
+        is_ready
+            .recv()
+            .map_err(|_| thread_error("the thread ended at once".to_owned()))??;
+        self.handles.push(ShardHandle {
+            index,
+            mailbox: sender,
+        });
+        Ok(())
+    }
+
+    /// Handles of all shards, in order.
+    pub fn handles(&self) -> &[ShardHandle] {
+        &self.handles
+    }
+
+    /// Ends the shards; futures still running on them are given up. Waits up to `limit` and says whether
+    /// all threads ended.
+    pub fn stop(self, limit: Duration) -> bool {
+        for handle in &self.handles {
+            // A full mailbox belongs to a stuck shard, which the process's end will end.
+            drop(handle.mailbox.send(Message::Stop));
+        }
+        let deadline = Instant::now() + limit;
+        let all_ended = || self.threads.iter().all(thread::JoinHandle::is_finished);
+        while !all_ended() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(2));
+        }
+        all_ended()
+    }
+}
+
+async fn serve(receiver: &Receiver<Message>) {
+    while let Some(message) = receiver.receive().await {
+        match message {
+            Message::Start(start) => start(),
+            Message::Stop => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

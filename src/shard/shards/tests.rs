@@ -1,0 +1,126 @@
+//! Both runtimes keep the seam's promises.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::*;
+use crate::shard::{TaskEnd, affinity_cpus, blocking, probe_io_uring, sleep, spawn, timeout};
+
+fn kinds() -> Vec<RuntimeKind> {
+    let report = probe_io_uring();
+    match report.io_uring_problem {
+        None => vec![RuntimeKind::IoUring, RuntimeKind::Epoll],
+        Some(problem) => {
+            eprintln!("skipped: io_uring ({problem})");
+            vec![RuntimeKind::Epoll]
+        }
+    }
+}
+
+fn on_each_runtime<T: Send + 'static, Fut: Future<Output = T> + 'static>(
+    build: fn() -> Fut,
+    check: impl Fn(T),
+) {
+    for kind in kinds() {
+        let shards = Shards::start(kind, &affinity_cpus()[..1]).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        shards.handles()[0]
+            .start(move || async move { sender.send(build().await).unwrap() })
+            .unwrap();
+        check(receiver.recv_timeout(Duration::from_secs(10)).unwrap());
+        assert!(shards.stop(Duration::from_secs(5)));
+    }
+}
+
+#[test]
+fn a_panic_ends_its_future_and_the_shard_lives_on() {
+    on_each_runtime(
+        || async {
+            let end = spawn(async { panic!("first") }).join().await;
+            let next = spawn(async { 7 }).join().await;
+            (end, next)
+        },
+        |(end, next): (TaskEnd<()>, _)| {
+            assert!(matches!(end, TaskEnd::Panicked(p) if p.0 == "first"));
+            assert_eq!(next, TaskEnd::Done(7));
+        },
+    );
+}
+
+#[test]
+fn a_cancelled_future_is_dropped_before_cancel_returns() {
+    on_each_runtime(
+        || async {
+            let held = std::rc::Rc::new(());
+            let inner = std::rc::Rc::clone(&held);
+            let handle = spawn(async move {
+                let _held = inner;
+                std::future::pending::<()>().await;
+            });
+            sleep(Duration::from_millis(2)).await;
+            let end = handle.cancel().await;
+            (end, std::rc::Rc::strong_count(&held))
+        },
+        |(end, count)| {
+            assert_eq!(end, TaskEnd::Cancelled);
+            assert_eq!(count, 1);
+        },
+    );
+}
+
+#[test]
+fn blocking_calls_return_values_and_panics() {
+    on_each_runtime(
+        || async {
+            let value = blocking(|| 5).await.unwrap();
+            let panic = blocking(|| -> u8 { panic!("inside") })
+                .await
+                .unwrap_err()
+                .to_string();
+            (value, panic)
+        },
+        |(value, panic)| {
+            assert_eq!(value, 5);
+            assert!(panic.contains("inside"), "{panic}");
+        },
+    );
+}
+
+#[test]
+fn a_timeout_cuts_a_future_that_never_ends() {
+    on_each_runtime(
+        || async {
+            timeout(Duration::from_millis(5), std::future::pending::<()>())
+                .await
+                .is_err()
+        },
+        |cut| assert!(cut),
+    );
+}
+
+#[test]
+fn a_connection_carries_bytes_and_a_refused_one_is_an_error() {
+    on_each_runtime(
+        || async {
+            use futures_util::{AsyncReadExt, AsyncWriteExt};
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let echo = thread::spawn(move || {
+                let (mut socket, _) = listener.accept().unwrap();
+                std::io::copy(&mut socket.try_clone().unwrap(), &mut socket).unwrap();
+            });
+            let limit = Duration::from_secs(5);
+            let mut stream = crate::shard::connect(address, limit).await.unwrap();
+            stream.write_all(b"ping").await.unwrap();
+            let mut answer = [0; 4];
+            stream.read_exact(&mut answer).await.unwrap();
+            drop(stream);
+            echo.join().unwrap();
+            (answer, crate::shard::connect(address, limit).await.is_err())
+        },
+        |(answer, refused)| {
+            assert_eq!(&answer, b"ping");
+            assert!(refused);
+        },
+    );
+}

@@ -1,0 +1,122 @@
+//! Futures of a shard: started with [`spawn`], joined or cancelled through a [`JoinHandle`], and fenced
+//! so that a panic ends one future and not the executor (glommio dies of an unfenced one).
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_util::FutureExt;
+use futures_util::future::{AbortHandle, Abortable};
+
+use super::executor::{RuntimeKind, current_runtime};
+use super::notify::Notify;
+
+/// A future panicked; the text is the panic's message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("panicked: {0}")]
+pub struct Panicked(pub String);
+
+/// How a spawned future ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskEnd<T> {
+    /// It ran to its end.
+    Done(T),
+    /// It panicked.
+    Panicked(Panicked),
+    /// It was cancelled.
+    Cancelled,
+}
+
+/// The message of a panic's payload.
+pub fn panic_message(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no message)".to_owned())
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    end: RefCell<Option<TaskEnd<T>>>,
+    ended: Notify,
+}
+
+/// A spawned future. Dropping the handle lets the future run on.
+#[derive(Debug)]
+pub struct JoinHandle<T> {
+    shared: Rc<Shared<T>>,
+    abort: AbortHandle,
+}
+
+impl<T> JoinHandle<T> {
+    /// Completes when the future has ended. Cancel-safe.
+    pub async fn join(&self) -> TaskEnd<T> {
+        loop {
+            let mark = self.shared.ended.mark();
+            if let Some(end) = self.shared.end.borrow_mut().take() {
+                return end;
+            }
+            self.shared.ended.changed_since(mark).await;
+        }
+    }
+
+    /// Drops the future at its next await and completes when it is gone.
+    pub async fn cancel(&self) -> TaskEnd<T> {
+        self.abort.abort();
+        self.join().await
+    }
+
+    /// Asks for the drop without waiting.
+    pub fn abort(&self) {
+        self.abort.abort();
+    }
+}
+
+/// Starts a future on this shard.
+pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
+    let shared = Rc::new(Shared {
+        end: RefCell::new(None),
+        ended: Notify::new(),
+    });
+    let (abort, registration) = AbortHandle::new_pair();
+    let result = Rc::clone(&shared);
+    let fenced = async move {
+        let outcome = Abortable::new(CatchUnwind(Box::pin(future)), registration).await;
+        let end = match outcome {
+            Ok(Ok(value)) => TaskEnd::Done(value),
+            Ok(Err(panicked)) => TaskEnd::Panicked(panicked),
+            Err(_) => TaskEnd::Cancelled,
+        };
+        *result.end.borrow_mut() = Some(end);
+        result.ended.notify();
+    };
+    match current_runtime() {
+        RuntimeKind::IoUring => {
+            glommio::spawn_local(fenced).detach();
+        }
+        RuntimeKind::Epoll => {
+            tokio::task::spawn_local(fenced);
+        }
+    }
+    JoinHandle { shared, abort }
+}
+
+/// Polls the inner future behind `catch_unwind`, and drops it there too.
+struct CatchUnwind<F>(Pin<Box<F>>);
+
+impl<F: Future> Future for CatchUnwind<F> {
+    type Output = Result<F::Output, Panicked>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let inner = &mut self.0;
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| inner.poll_unpin(cx)));
+        match polled {
+            Ok(poll) => poll.map(Ok),
+            Err(payload) => Poll::Ready(Err(Panicked(panic_message(payload.as_ref())))),
+        }
+    }
+}
