@@ -1,0 +1,93 @@
+//! Apache's own Connect worker, which says what is right.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use super::{Kafka, PATIENCE, Process, Properties, free_port, http, scratch_dir, wait_until};
+
+/// A running `ConnectStandalone`; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct ConnectOracle {
+    process: Process,
+    port: u16,
+    dir: TempDir,
+}
+
+impl ConnectOracle {
+    /// Starts a worker with these settings and connectors, and waits until all tasks run.
+    /// Adds `plugin.path`, `listeners` and, when absent, `offset.storage.file.filename`.
+    pub(crate) fn start(kafka: &Kafka, worker: &Properties, connectors: &[Properties]) -> Self {
+        let dir = scratch_dir("oracle");
+        let port = free_port();
+        let mut worker = worker
+            .clone()
+            .set("plugin.path", kafka.plugin_path().display())
+            .set("plugin.discovery", "service_load")
+            .set("listeners", format!("http://127.0.0.1:{port}"));
+        if worker.get("offset.storage.file.filename").is_none() {
+            let offsets = dir.path().join("connect.offsets");
+            worker = worker.set("offset.storage.file.filename", offsets.display());
+        }
+        let mut java = kafka.java(256, "INFO");
+        java.arg("org.apache.kafka.connect.cli.ConnectStandalone")
+            .arg(worker.write(&dir.path().join("worker.properties")));
+        for (index, connector) in connectors.iter().enumerate() {
+            java.arg(connector.write(&dir.path().join(format!("connector-{index}.properties"))));
+        }
+        let process = Process::spawn("oracle", java, dir.path());
+        let oracle = Self { process, port, dir };
+        for connector in connectors {
+            oracle.wait_until_running(connector.get("name").unwrap());
+        }
+        oracle
+    }
+
+    /// An absolute URL of its REST interface.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Where it keeps source offsets, unless the worker's settings said otherwise.
+    pub(crate) fn offset_file(&self) -> PathBuf {
+        self.dir.path().join("connect.offsets")
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    pub(crate) fn wait_until_running(&self, connector: &str) {
+        let url = self.url(&format!("/connectors/{connector}/status"));
+        wait_until(
+            &format!("Apache's Connect to run {connector}"),
+            PATIENCE,
+            || {
+                assert!(self.process.try_wait().is_none(), "Apache's Connect ended");
+                let Ok(answer) = http::try_request("GET", &url, None) else {
+                    return false;
+                };
+                answer.status == 200 && all_tasks_run(&answer.json())
+            },
+        );
+    }
+
+    /// A clean stop; the directory with the offset file stays until the value is dropped.
+    pub(crate) fn stop(&self) {
+        self.process.signal(Signal::TERM);
+        self.process.wait(Duration::from_secs(60));
+    }
+}
+
+/// Whether a status body shows a running connector with at least one task, all running.
+pub(crate) fn all_tasks_run(status: &serde_json::Value) -> bool {
+    let runs = |part: &serde_json::Value| part["state"] == "RUNNING";
+    let tasks = status["tasks"].as_array();
+    runs(&status["connector"]) && tasks.is_some_and(|t| !t.is_empty() && t.iter().all(runs))
+}

@@ -1,0 +1,9 @@
+//! Black-box tests: they start processes (Apache Kafka, Apache Connect as the oracle, Kafka's own
+//! tools and the `ringmain` binary) and look at files, topics and answers only.
+//!
+//! Nothing here uses the crate's internals. Kafka 4.3.1 is fetched with Maven on first use, see
+//! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+
+mod common;
+mod harness;
