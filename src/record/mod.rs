@@ -1,49 +1,50 @@
-//! Kafka's record batch format v2: one codec for the wire and for the embedded log's segments.
+//! Kafka's record batches, format v2 (KIP-98): one codec for the wire and for the embedded log.
+//!
+//! ```text
+//! append, append, … ─→ BatchBuilder::finish ─→ bytes of one batch ─→ a produce request, a segment
+//! a fetch response, a segment ─→ Batches ─→ Batch ─→ decode ─→ RecordRef, RecordRef, … (spans)
+//! ```
+//!
+//! It does no I/O and uses [`crate::api`] alone, of which it needs [`crate::api::Span`]. `kafka` and
+//! `embedded` call it from shards.
+//!
+//! # Invariants
+//! * Bytes stay where they are: records of uncompressed batches are spans of the fetched buffer, those
+//!   of compressed ones are spans of a buffer that the caller lends and pools. No heap object per record.
+//! * Bytes that others wrote are not trusted: each length is checked, memory is reserved for what the
+//!   bytes can hold and for [`DecodeOptions::max_decompressed`] at most, and a bad batch is a
+//!   [`RecordError`] that says what and where, never a panic. With CRCs checked, changed bytes do not
+//!   pass for records. A batch that fails to decode gives none of its records.
+//! * What is written is what Kafka's own classes write, and the other way round; `fixtures/` holds
+//!   batches of theirs. Codecs may choose other bytes for the same content.
+//!
+//! # Threads
+//! Nothing is shared between threads. Each thread keeps its own codec contexts and work space.
+//!
+//! # Old formats
+//! Messages of before Kafka 0.11 (magic 0 and 1), which brokers up to 3.x may still return for old
+//! topics, give [`RecordError::OldMessageFormat`].
 
-use crate::api::Span;
+mod batches;
+mod builder;
+mod compression;
+mod decode;
+mod error;
+mod header;
+mod varint;
 
-/// A compression codec (attribute bits 0-2 of a batch).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the variants are the names of the codecs")]
-pub enum Compression {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
-}
+#[cfg(test)]
+mod tests;
 
-/// A codec and its level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CompressionConfig {
-    /// The codec.
-    pub codec: Compression,
-    /// Its level; `None` is the codec's default.
-    pub level: Option<i32>,
-}
-
-/// A record's header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordHeader<'a> {
-    /// Name, UTF-8.
-    pub key: &'a [u8],
-    /// Value.
-    pub value: Option<&'a [u8]>,
-}
-
-/// A record as ranges into its batch's buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordRef {
-    /// Kafka offset.
-    pub offset: i64,
-    /// Milliseconds since the epoch; −1 = none.
-    pub timestamp: i64,
-    /// Key.
-    pub key: Span,
-    /// Value.
-    pub value: Span,
-    /// The encoded headers.
-    pub headers: Span,
-    /// How many.
-    pub header_count: u32,
-}
+pub use batches::{Batch, Batches};
+pub use builder::{BatchBuilder, control_batch, size_upper_bound};
+pub use compression::{Compression, CompressionConfig};
+pub use decode::{
+    ControlBatch, ControlRecord, DecodeOptions, Headers, RecordBytes, RecordHeader, RecordRef,
+    decode, headers,
+};
+pub use error::{DecompressFault, RecordError, RecordFault};
+pub use header::{
+    BatchHeader, HEADER_BYTES, ProducerFields, TimestampType, rewrite_producer_fields,
+    set_base_offset,
+};

@@ -1,0 +1,236 @@
+//! Zigzag variable-length numbers (protobuf's), as `org.apache.kafka.common.utils.ByteUtils` has
+//! them.
+
+use super::error::RecordFault;
+
+/// Longest encoding of a 32-bit number.
+pub(super) const MAX_VARINT_BYTES: usize = 5;
+/// Longest encoding of a 64-bit number.
+pub(super) const MAX_VARLONG_BYTES: usize = 10;
+
+/// Maps small magnitudes of either sign to small numbers.
+#[inline]
+#[expect(
+    clippy::cast_sign_loss,
+    reason = "zigzag is a change of representation"
+)]
+const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[inline]
+#[expect(
+    clippy::cast_possible_wrap,
+    reason = "zigzag is a change of representation"
+)]
+const fn unzigzag(raw: u64) -> i64 {
+    ((raw >> 1) as i64) ^ -((raw & 1) as i64)
+}
+
+/// Bytes that `value` takes.
+#[inline]
+pub(super) const fn size_of_varlong(value: i64) -> usize {
+    let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
+/// Bytes that a length takes.
+#[inline]
+pub(super) const fn size_of_length(length: usize) -> usize {
+    // Lengths over the format's 2 GiB are refused when the batch is finished.
+    let bits = 64 - ((length << 1) | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
+/// Writes `value` at `at` and returns the position after it. `out` must have
+/// [`MAX_VARLONG_BYTES`] left.
+#[inline]
+pub(super) fn put_varlong(out: &mut [u8], mut at: usize, value: i64) -> usize {
+    let mut raw = zigzag(value);
+    while raw >= 0x80 {
+        out[at] = low_byte(raw) | 0x80;
+        at += 1;
+        raw >>= 7;
+    }
+    out[at] = low_byte(raw);
+    at + 1
+}
+
+/// Appends `value` to a growing buffer, away from the hot path.
+pub(super) fn push_varlong(out: &mut Vec<u8>, value: i64) {
+    let mut bytes = [0; MAX_VARLONG_BYTES];
+    let len = put_varlong(&mut bytes, 0, value);
+    out.extend_from_slice(&bytes[..len]);
+}
+
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the low byte is what is wanted"
+)]
+const fn low_byte(raw: u64) -> u8 {
+    raw as u8
+}
+
+/// Reads fields one after another, never beyond its bytes.
+#[derive(Debug, Clone)]
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Bytes read so far.
+    #[inline]
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Bytes not read yet.
+    #[inline]
+    pub(super) fn remaining(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    #[inline]
+    pub(super) fn byte(&mut self) -> Result<u8, RecordFault> {
+        let byte = *self.bytes.get(self.at).ok_or(RecordFault::Truncated)?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// A signed 32-bit number.
+    #[inline]
+    pub(super) fn varint(&mut self) -> Result<i32, RecordFault> {
+        // Nearly every number of a record fits one byte.
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(i32::from(byte >> 1) ^ -i32::from(byte & 1));
+        }
+        let value = self.long(MAX_VARINT_BYTES)?;
+        i32::try_from(value).map_err(|_| RecordFault::VarintOverflow)
+    }
+
+    /// A signed 64-bit number.
+    #[inline]
+    pub(super) fn varlong(&mut self) -> Result<i64, RecordFault> {
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1));
+        }
+        self.long(MAX_VARLONG_BYTES)
+    }
+
+    #[inline]
+    fn long(&mut self, max_bytes: usize) -> Result<i64, RecordFault> {
+        let mut raw = 0u64;
+        for index in 0..max_bytes {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if index == MAX_VARLONG_BYTES - 1 && bits > 1 {
+                return Err(RecordFault::VarintOverflow);
+            }
+            raw |= bits << (7 * index);
+            if byte < 0x80 {
+                return Ok(unzigzag(raw));
+            }
+        }
+        Err(RecordFault::VarintOverflow)
+    }
+
+    /// A length that may be null's −1.
+    #[inline]
+    pub(super) fn nullable_length(&mut self) -> Result<Option<usize>, RecordFault> {
+        let length = self.varint()?;
+        match usize::try_from(length) {
+            Ok(length) if length <= self.remaining() => Ok(Some(length)),
+            Ok(_) => Err(RecordFault::LengthOutOfBounds),
+            Err(_) if length == -1 => Ok(None),
+            Err(_) => Err(RecordFault::NegativeLength),
+        }
+    }
+
+    /// A length of something that is never null.
+    #[inline]
+    pub(super) fn length(&mut self) -> Result<usize, RecordFault> {
+        self.nullable_length()?.ok_or(RecordFault::NegativeLength)
+    }
+
+    /// Passes over `length` bytes, which a length of this reader has announced.
+    #[inline]
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], RecordFault> {
+        let end = self.at + length;
+        let taken = self
+            .bytes
+            .get(self.at..end)
+            .ok_or(RecordFault::LengthOutOfBounds)?;
+        self.at = end;
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_numbers_have_kafkas_bytes() {
+        for (value, bytes) in [
+            (0i64, &[0u8][..]),
+            (-1, &[1]),
+            (1, &[2]),
+            (63, &[0x7e]),
+            (-64, &[0x7f]),
+            (64, &[0x80, 0x01]),
+            (8191, &[0xfe, 0x7f]),
+            (i64::from(i32::MAX), &[0xfe, 0xff, 0xff, 0xff, 0x0f]),
+            (i64::from(i32::MIN), &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ] {
+            let mut out = Vec::new();
+            push_varlong(&mut out, value);
+            assert_eq!(out, bytes, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_number_with_too_many_bits_is_refused() {
+        let six = [0x80, 0x80, 0x80, 0x80, 0x80, 0x00];
+        assert_eq!(Reader::new(&six).varint(), Err(RecordFault::VarintOverflow));
+        let bits = [0xff, 0xff, 0xff, 0xff, 0x1f];
+        assert_eq!(
+            Reader::new(&bits).varint(),
+            Err(RecordFault::VarintOverflow)
+        );
+        let long = [0xff; 10];
+        assert_eq!(
+            Reader::new(&long).varlong(),
+            Err(RecordFault::VarintOverflow)
+        );
+        let cut = [0x80, 0x80];
+        assert_eq!(Reader::new(&cut).varlong(), Err(RecordFault::Truncated));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(value: i64, small: i32) {
+            let mut out = Vec::new();
+            push_varlong(&mut out, value);
+            prop_assert_eq!(out.len(), size_of_varlong(value));
+            prop_assert_eq!(Reader::new(&out).varlong(), Ok(value));
+            out.clear();
+            push_varlong(&mut out, i64::from(small));
+            prop_assert_eq!(Reader::new(&out).varint(), Ok(small));
+        }
+    }
+}
