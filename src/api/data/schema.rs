@@ -1,11 +1,30 @@
 //! Schemas: type, optionality, default, name, version, doc, parameters, and the parts of arrays, maps
 //! and structs (Kafka: `ConnectSchema`, `SchemaBuilder`).
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
 
-use super::Value;
+use super::{Value, validate};
+use crate::api::error::{ConnectError, ErrorKind};
+
+static REQUIRED: LazyLock<[SchemaRef; 9]> = LazyLock::new(|| PRIMITIVES.map(Schema::bare));
+static OPTIONAL: LazyLock<[SchemaRef; 9]> =
+    LazyLock::new(|| PRIMITIVES.map(|kind| SchemaBuilder::new(kind).optional().build()));
+
+/// The types without parts, in the order of [`SchemaType`]: their position is `kind as usize`.
+const PRIMITIVES: [SchemaType; 9] = [
+    SchemaType::Int8,
+    SchemaType::Int16,
+    SchemaType::Int32,
+    SchemaType::Int64,
+    SchemaType::Float32,
+    SchemaType::Float64,
+    SchemaType::Boolean,
+    SchemaType::String,
+    SchemaType::Bytes,
+];
 
 /// A schema shared between records.
 pub type SchemaRef = Arc<Schema>;
@@ -89,6 +108,28 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The required schema of a type with nothing else set (Kafka: `Schema.STRING_SCHEMA` and so on).
+    /// Primitive types share one instance each.
+    pub fn required(kind: SchemaType) -> SchemaRef {
+        match REQUIRED.get(kind as usize) {
+            Some(schema) => Arc::clone(schema),
+            None => Self::bare(kind),
+        }
+    }
+
+    /// The optional schema of a type with nothing else set (Kafka: `Schema.OPTIONAL_STRING_SCHEMA`
+    /// and so on). Primitive types share one instance each.
+    pub fn optional(kind: SchemaType) -> SchemaRef {
+        match OPTIONAL.get(kind as usize) {
+            Some(schema) => Arc::clone(schema),
+            None => SchemaBuilder::new(kind).optional().build(),
+        }
+    }
+
+    fn bare(kind: SchemaType) -> SchemaRef {
+        SchemaBuilder::new(kind).build()
+    }
+
     /// The type.
     pub fn kind(&self) -> SchemaType {
         self.kind
@@ -145,14 +186,26 @@ impl Schema {
     }
 }
 
-/// Builds a [`Schema`] (Kafka: `SchemaBuilder`).
+/// Kafka's text of a schema in error messages: `Schema{name:TYPE}` or `Schema{TYPE}`.
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "Schema{{{name}:{}}}", self.kind.name()),
+            None => write!(f, "Schema{{{}}}", self.kind.name()),
+        }
+    }
+}
+
+/// Builds a [`Schema`] (Kafka: `SchemaBuilder`). A property set twice keeps the last value, where
+/// Java throws: with a builder that moves, setting twice is a choice and no accident of sharing.
 #[derive(Debug, Clone)]
 pub struct SchemaBuilder {
     pub(super) schema: Schema,
 }
 
 impl SchemaBuilder {
-    /// A required schema of `kind` with nothing else set.
+    /// A required schema of `kind` with nothing else set. An array or map made this way has no schema
+    /// for its parts; use [`SchemaBuilder::array`] and [`SchemaBuilder::map`].
     pub fn new(kind: SchemaType) -> Self {
         Self {
             schema: Schema {
@@ -170,10 +223,53 @@ impl SchemaBuilder {
         }
     }
 
+    /// A required struct without fields.
+    pub fn structure() -> Self {
+        Self::new(SchemaType::Struct)
+    }
+
+    /// A required array of `elements`.
+    pub fn array(elements: SchemaRef) -> Self {
+        let mut builder = Self::new(SchemaType::Array);
+        builder.schema.values = Some(elements);
+        builder
+    }
+
+    /// A required map.
+    pub fn map(keys: SchemaRef, values: SchemaRef) -> Self {
+        let mut builder = Self::new(SchemaType::Map);
+        builder.schema.keys = Some(keys);
+        builder.schema.values = Some(values);
+        builder
+    }
+
+    /// A required map whose parts may be of any type where `None` (Kafka: `mapWithNullValues`,
+    /// `mapOfNull`; header values parse to such maps).
+    pub fn map_of_any(keys: Option<SchemaRef>, values: Option<SchemaRef>) -> Self {
+        let mut builder = Self::new(SchemaType::Map);
+        builder.schema.keys = keys;
+        builder.schema.values = values;
+        builder
+    }
+
+    /// Everything that `schema` has, to be changed (Kafka: transforms' `SchemaUtil`).
+    pub fn from_schema(schema: &Schema) -> Self {
+        Self {
+            schema: schema.clone(),
+        }
+    }
+
     /// Allows null.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.schema.optional = true;
+        self
+    }
+
+    /// Refuses null (as is the default).
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.schema.optional = false;
         self
     }
 
@@ -191,8 +287,84 @@ impl SchemaBuilder {
         self
     }
 
+    /// Sets the documentation.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        self.schema.doc = Some(doc.into());
+        self
+    }
+
+    /// Sets one parameter.
+    #[must_use]
+    pub fn parameter(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.schema
+            .parameters
+            .get_or_insert_default()
+            .insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets the default value. Call it after the rest: the value is checked against what is set so
+    /// far. Null sets none.
+    ///
+    /// # Errors
+    /// "Invalid default value" (`SchemaBuilderException`) with the reason as its source. A struct is
+    /// never valid, as in Java, where the builder is compared with the finished schema.
+    pub fn default_value(mut self, value: Value) -> Result<Self, ConnectError> {
+        let checked = if matches!(value, Value::Struct(_)) && self.schema.kind == SchemaType::Struct
+        {
+            Err(ConnectError::data("Struct schemas do not match."))
+        } else {
+            validate::value(&self.schema, &value)
+        };
+        checked.map_err(|reason| invalid("Invalid default value").with_source(reason))?;
+        self.schema.default = (value != Value::Null).then_some(value);
+        Ok(self)
+    }
+
+    /// Appends a field to a struct.
+    ///
+    /// # Errors
+    /// `SchemaBuilderException` with Kafka's text when this is no struct, or the name is empty or
+    /// taken.
+    pub fn field(
+        mut self,
+        name: impl Into<String>,
+        schema: SchemaRef,
+    ) -> Result<Self, ConnectError> {
+        let name = name.into();
+        if self.schema.kind != SchemaType::Struct {
+            let kind = self.schema.kind.name();
+            return Err(invalid(format!("Cannot create fields on type {kind}")));
+        }
+        if name.is_empty() {
+            return Err(invalid("fieldName cannot be null."));
+        }
+        if self.schema.field(&name).is_some() {
+            return Err(invalid(format!(
+                "Cannot create field because of field name duplication {name}"
+            )));
+        }
+        let index = self.schema.fields.len();
+        self.schema.fields.push(Field {
+            name,
+            index,
+            schema,
+        });
+        Ok(self)
+    }
+
+    /// The schema as set so far.
+    pub fn peek(&self) -> &Schema {
+        &self.schema
+    }
+
     /// The finished schema.
     pub fn build(self) -> SchemaRef {
         Arc::new(self.schema)
     }
+}
+
+fn invalid(message: impl Into<String>) -> ConnectError {
+    ConnectError::new(ErrorKind::SchemaBuilder, message)
 }

@@ -1,0 +1,145 @@
+//! Java's texts of `java.util.Date`, in the default time zone as Java has it.
+//!
+//! Dates before October 1582 follow the Gregorian calendar here, where Java changes to the Julian one.
+
+use std::io::Write as _;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::logical_type::MILLIS_PER_DAY;
+
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// A point in time as a calendar and a clock of some zone show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    /// Year, 0 is 1 BC.
+    pub year: i64,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// Milliseconds since midnight.
+    pub millis_of_day: i64,
+    /// Days since the epoch.
+    pub epoch_day: i64,
+}
+
+/// What the clock shows at `millis` since the epoch, already moved by the zone's offset.
+pub fn civil(millis: i64) -> Civil {
+    let epoch_day = millis.div_euclid(MILLIS_PER_DAY);
+    // Howard Hinnant's days-to-civil, in eras of 400 years that begin in March.
+    let shifted = epoch_day + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    Civil {
+        year: year_of_era + era * 400 + i64::from(month <= 2),
+        month: u8::try_from(month).unwrap_or(1),
+        day: u8::try_from(day).unwrap_or(1),
+        millis_of_day: millis.rem_euclid(MILLIS_PER_DAY),
+        epoch_day,
+    }
+}
+
+/// Days since the epoch of a date; the month may lie outside of 1 to 12 and the day outside of the
+/// month, and roll over as in a lenient Java calendar.
+pub fn epoch_day(year: i64, month: i64, day: i64) -> i64 {
+    let year = year + (month - 1).div_euclid(12);
+    let month = (month - 1).rem_euclid(12) + 1;
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * month_from_march + 2) / 5;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468 + day - 1
+}
+
+/// The zone's offset from UTC at an instant, in milliseconds, and its short name.
+fn offset_at(zone: &TimeZone, millis: i64) -> (i64, String) {
+    let clamped = millis.clamp(
+        Timestamp::MIN.as_millisecond() + 1,
+        Timestamp::MAX.as_millisecond() - 1,
+    );
+    let Ok(instant) = Timestamp::from_millisecond(clamped) else {
+        return (0, "UTC".to_owned());
+    };
+    let info = zone.to_offset_info(instant);
+    let offset = i64::from(info.offset().seconds()) * 1000;
+    (offset, info.abbreviation().to_owned())
+}
+
+/// Milliseconds since the epoch of a wall clock's time given as milliseconds since its epoch.
+pub fn from_local(zone: &TimeZone, local_millis: i64) -> i64 {
+    let (first, _) = offset_at(zone, local_millis);
+    let (offset, _) = offset_at(zone, local_millis.saturating_sub(first));
+    local_millis.saturating_sub(offset)
+}
+
+/// What a wall clock of `zone` shows.
+pub fn to_local(zone: &TimeZone, millis: i64) -> Civil {
+    civil(millis.saturating_add(offset_at(zone, millis).0))
+}
+
+/// `java.util.Date.toString`: `Thu Jan 01 00:00:00 UTC 1970`.
+pub fn append_date_to_string(zone: &TimeZone, millis: i64, out: &mut Vec<u8>) {
+    let (offset, name) = offset_at(zone, millis);
+    let at = civil(millis.saturating_add(offset));
+    let weekday = usize::try_from(at.epoch_day.rem_euclid(7)).unwrap_or(0);
+    let month = usize::from(at.month.max(1) - 1);
+    let seconds = at.millis_of_day / 1000;
+    let year = if at.year > 0 { at.year } else { 1 - at.year };
+    write_infallibly(
+        out,
+        format_args!(
+            "{} {} {:02} {:02}:{:02}:{:02} {name} {year:04}",
+            DAYS.get(weekday).unwrap_or(&""),
+            MONTHS.get(month).unwrap_or(&""),
+            at.day,
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60,
+        ),
+    );
+}
+
+/// `yyyy-MM-dd` in `zone`.
+pub fn append_iso_date(zone: &TimeZone, millis: i64, out: &mut Vec<u8>) {
+    let at = to_local(zone, millis);
+    let year = if at.year > 0 { at.year } else { 1 - at.year };
+    write_infallibly(out, format_args!("{year:04}-{:02}-{:02}", at.month, at.day));
+}
+
+/// `HH:mm:ss.SSS'Z'` in `zone`.
+pub fn append_iso_time(zone: &TimeZone, millis: i64, out: &mut Vec<u8>) {
+    let of_day = to_local(zone, millis).millis_of_day;
+    write_infallibly(
+        out,
+        format_args!(
+            "{:02}:{:02}:{:02}.{:03}Z",
+            of_day / 3_600_000,
+            of_day / 60_000 % 60,
+            of_day / 1000 % 60,
+            of_day % 1000
+        ),
+    );
+}
+
+fn write_infallibly(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    let written = out.write_fmt(text);
+    debug_assert!(written.is_ok(), "writing to memory does not fail");
+}
