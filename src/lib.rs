@@ -15,5 +15,6 @@
 
 pub mod api;
 pub mod clients;
+pub mod converters;
 pub mod record;
 pub mod shard;

@@ -44,6 +44,11 @@ pub trait Converter {
         TextRoad::None
     }
 
+    /// What the slice road may do when writing byte arrays (required bytes schema) with this converter.
+    fn write_bytes_road(&self) -> TextRoad {
+        TextRoad::None
+    }
+
     /// Appends what [`Converter::write`] would for the string `text` with a required string schema, or
     /// for a byte array (required bytes schema) when `is_bytes`.
     ///

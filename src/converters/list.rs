@@ -1,0 +1,103 @@
+//! The one list of bundled converters.
+
+use super::{BooleanConverter, ByteArrayConverter, NumberConverter, NumberType, StringConverter};
+use crate::api::config_def::ConfigDef;
+use crate::api::{ConfigMap, ConnectError, Converter, HeaderConverter};
+
+/// Makes a converter for keys (`true`) or values.
+pub type NewConverter = fn(&ConfigMap, bool) -> Result<Box<dyn Converter>, ConnectError>;
+/// Makes a converter for headers.
+pub type NewHeaderConverter = fn(&ConfigMap) -> Result<Box<dyn HeaderConverter>, ConnectError>;
+
+/// One converter class, as the list of plugins shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct ConverterPlugin {
+    /// Fully qualified Java class name.
+    pub class: &'static str,
+    /// Other names that a configuration may use (Kafka: `PluginUtils` aliases).
+    pub aliases: [&'static str; 2],
+    /// Its configuration keys.
+    pub config_def: fn() -> ConfigDef,
+    /// Constructor for keys and values; `None` if it is for headers only.
+    pub converter: Option<NewConverter>,
+    /// Constructor for headers.
+    pub header_converter: NewHeaderConverter,
+}
+
+macro_rules! plugin {
+    ($class:expr, $aliases:expr, $def:expr, |$config:ident, $is_key:ident| $new:expr) => {
+        ConverterPlugin {
+            class: $class,
+            aliases: $aliases,
+            config_def: $def,
+            converter: Some(|$config, $is_key| Ok(Box::new($new?))),
+            header_converter: |$config| {
+                let $is_key = false;
+                Ok(Box::new($new?))
+            },
+        }
+    };
+}
+
+macro_rules! number_plugin {
+    ($class:literal, $simple:literal, $short:literal, $number:expr) => {
+        plugin!(
+            $class,
+            [$simple, $short],
+            NumberConverter::config_def,
+            |config, is_key| { NumberConverter::new($number, config, is_key) }
+        )
+    };
+}
+
+/// Every bundled converter, by class name.
+pub const ALL: &[ConverterPlugin] = &[
+    plugin!(
+        BooleanConverter::CLASS,
+        ["BooleanConverter", "Boolean"],
+        BooleanConverter::config_def,
+        |config, is_key| BooleanConverter::new(config, is_key)
+    ),
+    plugin!(
+        ByteArrayConverter::CLASS,
+        ["ByteArrayConverter", "ByteArray"],
+        ByteArrayConverter::config_def,
+        |config, is_key| ByteArrayConverter::new(config, is_key)
+    ),
+    number_plugin!(
+        "org.apache.kafka.connect.converters.DoubleConverter",
+        "DoubleConverter",
+        "Double",
+        NumberType::Double
+    ),
+    number_plugin!(
+        "org.apache.kafka.connect.converters.FloatConverter",
+        "FloatConverter",
+        "Float",
+        NumberType::Float
+    ),
+    number_plugin!(
+        "org.apache.kafka.connect.converters.IntegerConverter",
+        "IntegerConverter",
+        "Integer",
+        NumberType::Integer
+    ),
+    number_plugin!(
+        "org.apache.kafka.connect.converters.LongConverter",
+        "LongConverter",
+        "Long",
+        NumberType::Long
+    ),
+    number_plugin!(
+        "org.apache.kafka.connect.converters.ShortConverter",
+        "ShortConverter",
+        "Short",
+        NumberType::Short
+    ),
+    plugin!(
+        StringConverter::CLASS,
+        ["StringConverter", "String"],
+        StringConverter::config_def,
+        |config, is_key| StringConverter::new(config, is_key)
+    ),
+];
