@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod clients;
+pub mod config;
 pub mod converters;
 pub mod record;
 pub mod shard;

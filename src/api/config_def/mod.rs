@@ -30,7 +30,7 @@ mod value;
 
 use indexmap::IndexMap;
 
-pub use parsed::ParsedConfig;
+pub use parsed::{ParsedConfig, with_prefix};
 pub use validator::{Bound, Validator};
 pub use value::{ConfigData, ConfigType, Password};
 

@@ -86,13 +86,7 @@ impl ParsedConfig {
     /// The given texts whose key begins with `prefix`, without it (Kafka:
     /// `AbstractConfig.originalsWithPrefix`).
     pub fn with_prefix(&self, prefix: &str) -> ConfigMap {
-        self.originals
-            .iter()
-            .filter_map(|(key, value)| {
-                let rest = key.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
-                Some((rest.to_owned(), value.clone()))
-            })
-            .collect()
+        with_prefix(&self.originals, prefix)
     }
 }
 
@@ -108,6 +102,17 @@ impl fmt::Debug for ParsedConfig {
             .entries(self.values.iter().map(|(key, value)| (key, shown(value))))
             .finish()
     }
+}
+
+/// The entries of `config` whose key begins with `prefix`, without it.
+pub fn with_prefix(config: &ConfigMap, prefix: &str) -> ConfigMap {
+    config
+        .iter()
+        .filter_map(|(key, value)| {
+            let rest = key.strip_prefix(prefix).filter(|rest| !rest.is_empty())?;
+            Some((rest.to_owned(), value.clone()))
+        })
+        .collect()
 }
 
 fn null_value(key: &str) -> ConnectError {
