@@ -90,7 +90,9 @@ pub fn decode(
 ) -> Result<RecordBytes, RecordError> {
     let codec = batch.header.compression()?;
     if codec == Compression::None {
-        let base = options.base + batch.position() + super::HEADER_BYTES;
+        let base = options
+            .base
+            .saturating_add(batch.position() + super::HEADER_BYTES);
         if !batch.header.is_control() {
             decode_payload(batch, batch.payload(), base, options.start_offset, records)?;
         }
