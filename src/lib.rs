@@ -17,5 +17,6 @@ pub mod api;
 pub mod clients;
 pub mod config;
 pub mod converters;
+pub mod kafka;
 pub mod record;
 pub mod shard;

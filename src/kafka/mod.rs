@@ -1,0 +1,21 @@
+//! The only room that talks to brokers: producer, consumer with group membership, admin.
+//!
+//! The rest of the program sees it through the traits of `clients`. kafka-protocol gives the message
+//! types and is named nowhere else; record batches are `record`'s, sockets and timers are `shard`'s.
+//! A client lives on one shard: everything is `Rc` and `Cell`, no `RefCell` is borrowed across an await,
+//! and each client has its own connections, as Kafka's clients do.
+//!
+//! Layers, each using only those before it: `errors` (codes), `protocol` (requests, framing),
+//! `connection` (one socket, pipelined), `cluster` (brokers, metadata, coordinators, retries), then
+//! `producer`, `consumer` and `admin`.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the clients that use all of it are being built"
+)]
+
+mod cluster;
+mod connection;
+mod errors;
+mod protocol;
