@@ -18,4 +18,6 @@
 mod cluster;
 mod connection;
 mod errors;
+#[cfg(test)]
+mod mock_broker;
 mod protocol;
