@@ -104,8 +104,19 @@ pub(super) struct MockPartition {
     pub(super) start: i64,
     /// Offset after the last.
     pub(super) end: i64,
-    /// Producer id → (epoch, next sequence, last five (first sequence, base offset)).
-    pub(super) producers: HashMap<i64, (i16, i32, Vec<(i32, i64)>)>,
+    /// Idempotent producers by id.
+    pub(super) producers: HashMap<i64, ProducerState>,
+}
+
+/// What a partition knows of an idempotent producer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ProducerState {
+    /// Its epoch.
+    pub(super) epoch: i16,
+    /// Sequence that comes next.
+    pub(super) next_sequence: i32,
+    /// First sequence and base offset of the last five batches.
+    pub(super) last: Vec<(i32, i64)>,
 }
 
 /// What the brokers share. Handlers may change it.
@@ -458,27 +469,32 @@ impl MockPartition {
         let header = batch.header;
         if header.producer_id >= 0 {
             let sequence = header.base_sequence;
-            let fresh = (header.producer_epoch, 0, Vec::new());
-            let known = self.producers.entry(header.producer_id).or_insert(fresh);
-            if header.producer_epoch < known.0 {
+            let fresh = ProducerState {
+                epoch: header.producer_epoch,
+                ..ProducerState::default()
+            };
+            let known = self.producers.entry(header.producer_id);
+            let known = known.or_insert_with(|| fresh.clone());
+            if header.producer_epoch < known.epoch {
                 return (47, -1);
             }
-            if header.producer_epoch > known.0 {
-                *known = (header.producer_epoch, 0, Vec::new());
+            if header.producer_epoch > known.epoch {
+                *known = fresh;
             }
-            if let Some((_, base)) = known.2.iter().find(|(first, _)| *first == sequence) {
+            let mut last = known.last.iter();
+            if let Some((_, base)) = last.find(|(first, _)| *first == sequence) {
                 return (0, *base);
             }
-            if sequence != known.1 {
+            if sequence != known.next_sequence {
                 return (45, -1);
             }
-            known.1 = sequence + header.count;
+            known.next_sequence = sequence + header.count;
         }
         let base = self.append(bytes.to_vec());
         if let Some(known) = self.producers.get_mut(&header.producer_id) {
-            known.2.push((header.base_sequence, base));
-            let surplus = known.2.len().saturating_sub(5);
-            known.2.drain(..surplus);
+            known.last.push((header.base_sequence, base));
+            let surplus = known.last.len().saturating_sub(5);
+            known.last.drain(..surplus);
         }
         (0, base)
     }
