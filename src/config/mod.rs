@@ -7,11 +7,30 @@
 //! The room is called by the command line, the herder and the workers, on any thread but a shard's:
 //! files are read with blocking calls. Secrets never show in errors, logs or `Debug`.
 
+pub mod clients;
 pub mod connector_file;
 mod error;
 mod file;
+#[cfg(test)]
+mod kafka_keys;
 pub mod properties;
 pub mod provider;
+pub mod unknown;
+pub mod worker;
 
 pub use error::ConfigError;
 pub use file::MAX_FILE_BYTES;
+pub use worker::{PluginConfig, WorkerConfig};
+
+use crate::api::ConfigMap;
+use crate::api::config_def::ConfigProblem;
+
+/// A problem for each key whose value is null, as the herder reports it in Kafka.
+pub fn null_values(config: &ConfigMap) -> Vec<ConfigProblem> {
+    let text = "Null value can not be supplied as the configuration value.";
+    config
+        .iter()
+        .filter(|(_, value)| value.is_none())
+        .map(|(key, _)| ConfigProblem::new(key, text))
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! The layers of a task's clients: what the worker gives, its `producer.` (`consumer.`, `admin.`) keys,
+//! and the connector's `*.override.*` keys, each above the one before (Kafka: `Worker`).
+
+use indexmap::IndexMap;
+
+use super::{ClientKind, admin_from_config, consumer_from_config, producer_from_config};
+use crate::api::ConfigMap;
+use crate::api::config_def::ConfigProblem;
+use crate::clients::{AdminConfig, ConsumerConfig, ProducerConfig};
+
+/// Which `*.override.*` keys connectors may set (`connector.client.config.override.policy`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverridePolicy {
+    /// Any.
+    All,
+    /// None.
+    None,
+    /// `sasl.jaas.config`, `sasl.mechanism` and `security.protocol`; deprecated by Kafka.
+    Principal,
+    /// Those of `connector.client.config.override.allowlist`.
+    Allowlist(Vec<String>),
+}
+
+impl OverridePolicy {
+    /// The policy of that name or Java class; `allowlist` is only kept by the last.
+    pub fn from_name(name: &str, allowlist: &[String]) -> Option<Self> {
+        let simple = name
+            .strip_prefix("org.apache.kafka.connect.connector.policy.")
+            .unwrap_or(name);
+        let simple = simple
+            .strip_suffix("ConnectorClientConfigOverridePolicy")
+            .unwrap_or(simple);
+        match simple {
+            "All" => Some(Self::All),
+            "None" => Some(Self::None),
+            "Principal" => Some(Self::Principal),
+            "Allowlist" => Some(Self::Allowlist(allowlist.to_vec())),
+            _ => None,
+        }
+    }
+
+    /// The name in messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::All => "All",
+            Self::None => "None",
+            Self::Principal => "Principal",
+            Self::Allowlist(_) => "Allowlist",
+        }
+    }
+
+    /// Whether the client key `key` (without prefix) may be overridden.
+    pub fn allows(&self, key: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::None => false,
+            Self::Principal => {
+                matches!(
+                    key,
+                    "sasl.jaas.config" | "sasl.mechanism" | "security.protocol"
+                )
+            }
+            Self::Allowlist(keys) => keys.iter().any(|allowed| allowed == key),
+        }
+    }
+
+    /// The overrides in a connector's configuration that the policy forbids, under their full keys.
+    pub fn violations(&self, config: &ConfigMap) -> Vec<ConfigProblem> {
+        let mut problems = Vec::new();
+        for full in config.keys() {
+            let key = ClientKind::ALL
+                .into_iter()
+                .find_map(|kind| full.strip_prefix(kind.override_prefix()));
+            if let Some(key) = key.filter(|key| !self.allows(key)) {
+                let message = format!(
+                    "The '{}' policy does not allow '{key}' to be overridden in the connector \
+                     configuration.",
+                    self.name()
+                );
+                problems.push(ConfigProblem::new(full, message));
+            }
+        }
+        problems
+    }
+}
+
+/// Settings with the full key that each came from, for messages.
+struct Layers {
+    kind: ClientKind,
+    entries: IndexMap<String, (Option<String>, String)>,
+}
+
+impl Layers {
+    fn new(kind: ClientKind, worker: &ConfigMap) -> Self {
+        let mut layers = Self {
+            kind,
+            entries: IndexMap::new(),
+        };
+        for (key, value) in worker {
+            let inherited = match kind {
+                // Kafka: admin clients inherit every key of the worker, security included.
+                ClientKind::Admin => !ClientKind::ALL
+                    .iter()
+                    .any(|kind| key.starts_with(kind.prefix())),
+                ClientKind::Producer | ClientKind::Consumer => key == "bootstrap.servers",
+            };
+            if inherited {
+                layers.put(key, value.clone(), key.clone());
+            }
+        }
+        layers
+    }
+
+    fn put(&mut self, key: &str, value: Option<String>, from: String) {
+        self.entries.insert(key.to_owned(), (value, from));
+    }
+
+    fn set(mut self, key: &str, value: String) -> Self {
+        self.put(key, Some(value), key.to_owned());
+        self
+    }
+
+    fn prefixed(mut self, config: &ConfigMap, prefix: &str) -> Self {
+        for (full, value) in config {
+            if let Some(key) = full.strip_prefix(prefix).filter(|key| !key.is_empty()) {
+                self.put(key, value.clone(), full.clone());
+            }
+        }
+        self
+    }
+
+    fn worker_and_overrides(self, worker: &ConfigMap, connector: &ConfigMap) -> Self {
+        let kind = self.kind;
+        self.prefixed(worker, kind.prefix())
+            .prefixed(connector, kind.override_prefix())
+    }
+
+    fn parse<T>(
+        self,
+        parse: fn(&ConfigMap) -> Result<T, Vec<ConfigProblem>>,
+    ) -> Result<T, Vec<ConfigProblem>> {
+        let config = self
+            .entries
+            .iter()
+            .map(|(key, (value, _))| (key.clone(), value.clone()))
+            .collect();
+        parse(&config).map_err(|mut problems| {
+            for problem in &mut problems {
+                if let Some((_, from)) = self.entries.get(&problem.key) {
+                    problem.key.clone_from(from);
+                }
+            }
+            problems
+        })
+    }
+}
+
+/// The producer of a source task. `worker` and `connector` are raw configurations with references
+/// replaced.
+///
+/// # Errors
+/// All problems together, each under the key that the user wrote.
+pub fn task_producer(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    name: &str,
+    task: u32,
+) -> Result<ProducerConfig, Vec<ConfigProblem>> {
+    producer(
+        worker,
+        connector,
+        format!("connector-producer-{name}-{task}"),
+    )
+}
+
+/// The producer that writes a sink task's dead letters.
+///
+/// # Errors
+/// As [`task_producer`].
+pub fn dlq_producer(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    name: &str,
+    task: u32,
+) -> Result<ProducerConfig, Vec<ConfigProblem>> {
+    producer(
+        worker,
+        connector,
+        format!("connector-dlq-producer-{name}-{task}"),
+    )
+}
+
+fn producer(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    client_id: String,
+) -> Result<ProducerConfig, Vec<ConfigProblem>> {
+    Layers::new(ClientKind::Producer, worker)
+        .set("client.id", client_id)
+        .worker_and_overrides(worker, connector)
+        .parse(producer_from_config)
+}
+
+/// The consumer of a sink task; its group is `connect-NAME` unless a layer says otherwise.
+///
+/// # Errors
+/// As [`task_producer`].
+pub fn task_consumer(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    name: &str,
+    task: u32,
+) -> Result<ConsumerConfig, Vec<ConfigProblem>> {
+    Layers::new(ClientKind::Consumer, worker)
+        .set("client.id", format!("connector-consumer-{name}-{task}"))
+        .set("group.id", format!("connect-{name}"))
+        .worker_and_overrides(worker, connector)
+        .parse(consumer_from_config)
+}
+
+/// The admin client with which a source task creates topics.
+///
+/// # Errors
+/// As [`task_producer`].
+pub fn task_admin(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    name: &str,
+    task: u32,
+) -> Result<AdminConfig, Vec<ConfigProblem>> {
+    admin(
+        worker,
+        connector,
+        format!("connector-adminclient-{name}-{task}"),
+    )
+}
+
+/// The admin client with which a sink task creates its dead letter queue.
+///
+/// # Errors
+/// As [`task_producer`].
+pub fn dlq_admin(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    name: &str,
+    task: u32,
+) -> Result<AdminConfig, Vec<ConfigProblem>> {
+    admin(
+        worker,
+        connector,
+        format!("connector-dlq-adminclient-{name}-{task}"),
+    )
+}
+
+fn admin(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    client_id: String,
+) -> Result<AdminConfig, Vec<ConfigProblem>> {
+    Layers::new(ClientKind::Admin, worker)
+        .set("client.id", client_id)
+        .worker_and_overrides(worker, connector)
+        .parse(admin_from_config)
+}
+
+/// The worker's own admin client, made of its top-level keys alone.
+///
+/// # Errors
+/// As [`task_producer`].
+pub fn worker_admin(worker: &ConfigMap) -> Result<AdminConfig, Vec<ConfigProblem>> {
+    Layers::new(ClientKind::Admin, worker).parse(admin_from_config)
+}

@@ -1,0 +1,119 @@
+//! Warnings about keys that nobody reads, with the nearest known name.
+
+use super::clients::{self, ClientKind};
+use crate::api::ConfigMap;
+use crate::api::config_def::ConfigDef;
+
+/// Farthest that a mistyped name may be from the known one, in typing mistakes.
+const MAX_DISTANCE: usize = 3;
+
+/// A warning for each key of `config` that no definition has and that begins with none of `prefixes`,
+/// which belong to plugins and clients.
+pub fn warnings(config: &ConfigMap, defs: &[&ConfigDef], prefixes: &[&str]) -> Vec<String> {
+    let names: Vec<&str> = defs
+        .iter()
+        .flat_map(|def| def.keys())
+        .map(|key| key.name.as_str())
+        .collect();
+    config
+        .keys()
+        .filter(|key| !names.contains(&key.as_str()))
+        .filter(|key| !prefixes.iter().any(|prefix| key.starts_with(prefix)))
+        .map(|key| warning(key, &names, ""))
+        .collect()
+}
+
+/// Warnings about the client settings in `config` under the prefix that `prefix` gives for each kind:
+/// unknown keys, and keys without effect.
+pub fn client_warnings(config: &ConfigMap, prefix: fn(ClientKind) -> &'static str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for kind in ClientKind::ALL {
+        let prefix = prefix(kind);
+        let below = crate::api::config_def::with_prefix(config, prefix);
+        let def = clients::def(kind);
+        let names: Vec<&str> = def.keys().map(|key| key.name.as_str()).collect();
+        let unknown = below.keys().filter(|key| !names.contains(&key.as_str()));
+        warnings.extend(
+            unknown
+                // A worker's file has keys of its own below `admin.`.
+                .filter(|key| !(prefix == "admin." && key.starts_with("listeners")))
+                .map(|key| warning(key, &names, prefix)),
+        );
+        for key in clients::without_effect(kind, &below) {
+            warnings.push(format!("'{prefix}{key}' has no effect"));
+        }
+    }
+    warnings
+}
+
+fn warning(key: &str, names: &[&str], prefix: &str) -> String {
+    match nearest(key, names) {
+        Some(name) => format!("unknown key '{prefix}{key}', did you mean '{prefix}{name}'?"),
+        None => format!("unknown key '{prefix}{key}'"),
+    }
+}
+
+/// The known name with the fewest typing mistakes (swapped letters count as one), unless that is more
+/// than a third of the name.
+fn nearest<'a>(key: &str, names: &[&'a str]) -> Option<&'a str> {
+    let limit = MAX_DISTANCE.min(key.chars().count() / 3);
+    names
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(key, name), *name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::config_def::ConfigKey;
+
+    fn config(keys: &[&str]) -> ConfigMap {
+        let entry = |key: &&str| ((*key).to_owned(), Some("secret".to_owned()));
+        keys.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn a_mistyped_key_is_answered_with_the_nearest_name() {
+        let def = ConfigDef::new()
+            .define(ConfigKey::int("tasks.max"))
+            .define(ConfigKey::string("topic"))
+            .define(ConfigKey::list("topics"));
+        let given = config(&[
+            "taks.max",
+            "tasks.max",
+            "topcis",
+            "entirely.other",
+            "t",
+            "p.x",
+        ]);
+        assert_eq!(
+            warnings(&given, &[&def], &["p."]),
+            [
+                "unknown key 'taks.max', did you mean 'tasks.max'?",
+                "unknown key 'topcis', did you mean 'topics'?",
+                "unknown key 'entirely.other'",
+                "unknown key 't'",
+            ]
+        );
+    }
+
+    #[test]
+    fn client_keys_are_looked_up_under_their_prefix() {
+        let given = config(&[
+            "producer.override.ack",
+            "producer.override.linger.ms",
+            "consumer.override.metric.reporters",
+            "name",
+        ]);
+        assert_eq!(
+            client_warnings(&given, ClientKind::override_prefix),
+            [
+                "unknown key 'producer.override.ack', did you mean 'producer.override.acks'?",
+                "'consumer.override.metric.reporters' has no effect",
+            ]
+        );
+    }
+}

@@ -1,0 +1,498 @@
+//! The worker's configuration, from the file's texts to a typed struct.
+
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use keys::{distributed_def, standalone_def};
+
+use super::clients::{self, ClientKind, EMBEDDED, OverridePolicy};
+use super::provider::Providers;
+use super::{ConfigError, properties, unknown};
+use crate::api::config_def::{ConfigProblem, ParsedConfig, with_prefix};
+use crate::api::{ConfigMap, ConnectError};
+use crate::shard::{RuntimeChoice, parse_cpu_list};
+
+/// Where records live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Log {
+    /// Kafka brokers, `host:port` each.
+    Kafka(Vec<String>),
+    /// The embedded log in this directory.
+    Embedded(PathBuf),
+}
+
+/// A plugin with the settings under its prefix.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PluginConfig {
+    /// Class name or alias, as it was written.
+    pub class: String,
+    /// Its own keys, without the prefix.
+    pub config: ConfigMap,
+}
+
+impl PluginConfig {
+    /// The plugin whose class is `class` and whose settings in `config` have the prefix `prefix`.
+    pub(super) fn new(class: &str, config: &ConfigMap, prefix: &str) -> Self {
+        let mut config = with_prefix(config, prefix);
+        config.shift_remove("plugin.version");
+        Self {
+            class: class.to_owned(),
+            config,
+        }
+    }
+}
+
+impl fmt::Debug for PluginConfig {
+    /// Without values: some of them are secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PluginConfig")
+            .field("class", &self.class)
+            .field("keys", &self.config.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// An address that the REST API listens on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// HTTPS rather than HTTP.
+    pub https: bool,
+    /// Host name or address without brackets; `None` for all addresses.
+    pub host: Option<String>,
+    /// Port; 0 lets the system choose.
+    pub port: u16,
+}
+
+impl Listener {
+    /// Reads `http://host:port`, `https://[v6]:port` or `http://:port`.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let bad = |reason: &str| format!("'{text}' {reason}; a listener reads http://host:port");
+        let (scheme, address) = text.split_once("://").ok_or_else(|| bad("has no scheme"))?;
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "http" => false,
+            "https" => true,
+            _ => return Err(bad("is neither http nor https")),
+        };
+        let address = address.trim_end_matches('/');
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| bad("has no port"))?;
+        let port = port.parse().map_err(|_| bad("has no valid port"))?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = (!host.is_empty()).then(|| host.to_owned());
+        Ok(Self { https, host, port })
+    }
+}
+
+/// Settings of the REST API (contract 2.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestConfig {
+    /// `listeners`; `None` when it is not set.
+    pub listeners: Option<Vec<Listener>>,
+    /// `admin.listeners`: `None` with the REST API, empty nowhere.
+    pub admin_listeners: Option<Vec<Listener>>,
+    /// `rest.advertised.host.name`.
+    pub advertised_host: Option<String>,
+    /// `rest.advertised.port`.
+    pub advertised_port: Option<u16>,
+    /// `rest.advertised.listener`: `http` or `https`.
+    pub advertised_listener: Option<String>,
+    /// `access.control.allow.origin`.
+    pub allow_origin: String,
+    /// `access.control.allow.methods`.
+    pub allow_methods: String,
+    /// `response.http.headers.config`.
+    pub response_headers: String,
+}
+
+/// Which threads run tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardConfig {
+    /// `shard.count`; `None` is one per CPU.
+    pub count: Option<usize>,
+    /// `shard.cpus`; `None` is the affinity mask.
+    pub cpus: Option<Vec<usize>>,
+    /// `shard.runtime`.
+    pub runtime: RuntimeChoice,
+}
+
+/// Settings of the embedded log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmbeddedConfig {
+    /// `embedded.retention.ms`; `None` keeps records for ever.
+    pub retention: Option<Duration>,
+    /// `embedded.retention.bytes` of a partition; `None` is no bound.
+    pub retention_bytes: Option<u64>,
+    /// `embedded.segment.bytes`.
+    pub segment_bytes: u32,
+    /// `embedded.num.partitions`.
+    pub num_partitions: u32,
+}
+
+/// A standalone worker.
+#[derive(Clone)]
+pub struct WorkerConfig {
+    /// `bootstrap.servers`.
+    pub log: Log,
+    /// `key.converter` and its settings.
+    pub key_converter: PluginConfig,
+    /// `value.converter` and its settings.
+    pub value_converter: PluginConfig,
+    /// `header.converter` and its settings.
+    pub header_converter: PluginConfig,
+    /// `offset.storage.file.filename`.
+    pub offset_file: PathBuf,
+    /// `task.shutdown.graceful.timeout.ms`, for all tasks together.
+    pub shutdown_timeout: Duration,
+    /// `offset.flush.interval.ms`.
+    pub offset_flush_interval: Duration,
+    /// `offset.flush.timeout.ms`.
+    pub offset_flush_timeout: Duration,
+    /// `connector.client.config.override.policy`.
+    pub override_policy: OverridePolicy,
+    /// `topic.creation.enable`.
+    pub topic_creation_enable: bool,
+    /// `topic.tracking.enable`.
+    pub topic_tracking_enable: bool,
+    /// `topic.tracking.allow.reset`.
+    pub topic_tracking_allow_reset: bool,
+    /// REST API.
+    pub rest: RestConfig,
+    /// Threads.
+    pub shards: ShardConfig,
+    /// Embedded log.
+    pub embedded: EmbeddedConfig,
+    /// Every text of the file, references replaced: for the layers of clients ([`clients`]). Holds
+    /// secrets.
+    pub originals: ConfigMap,
+}
+
+impl fmt::Debug for WorkerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WorkerConfig")
+            .field("log", &self.log)
+            .field("key_converter", &self.key_converter)
+            .field("value_converter", &self.value_converter)
+            .field("header_converter", &self.header_converter)
+            .field("offset_file", &self.offset_file)
+            .field("rest", &self.rest)
+            .field("shards", &self.shards)
+            .field("embedded", &self.embedded)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A worker's file, read.
+#[derive(Debug)]
+pub struct WorkerFile {
+    /// The configuration.
+    pub config: WorkerConfig,
+    /// Providers for the references in connectors' configurations.
+    pub providers: Providers,
+    /// What to tell the user though nothing is wrong: unknown keys, keys without effect.
+    pub warnings: Vec<String>,
+}
+
+/// Why a worker's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerFileError {
+    /// The file itself.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// What stands in it.
+    #[error("{}: {}", path.display(), list(problems))]
+    Problems {
+        /// The file.
+        path: PathBuf,
+        /// All of them.
+        problems: Vec<ConfigProblem>,
+    },
+}
+
+fn list(problems: &[ConfigProblem]) -> String {
+    let texts: Vec<_> = problems
+        .iter()
+        .map(|problem| format!("\n  {problem}"))
+        .collect();
+    format!(
+        "{} problem(s) in the worker configuration{}",
+        texts.len(),
+        texts.concat()
+    )
+}
+
+/// Reads the file of a standalone worker: syntax, references, keys.
+///
+/// # Errors
+/// The file, or all problems of its keys together; no secret in either.
+pub fn load(path: &Path) -> Result<WorkerFile, WorkerFileError> {
+    let raw = properties::load(path)?;
+    read(&raw).map_err(|problems| WorkerFileError::Problems {
+        path: path.to_owned(),
+        problems,
+    })
+}
+
+fn read(raw: &ConfigMap) -> Result<WorkerFile, Vec<ConfigProblem>> {
+    let providers = Providers::from_worker(raw)?;
+    let expanded = providers.expand(raw)?;
+    let config = WorkerConfig::parse(&expanded.config)
+        .map_err(|problems| expanded.hide_secrets(problems))?;
+    Ok(WorkerFile {
+        config,
+        providers,
+        warnings: warnings(raw),
+    })
+}
+
+/// Prefixes whose keys belong to somebody else than the worker.
+const OTHERS: [&str; 10] = [
+    "key.converter.",
+    "value.converter.",
+    "header.converter.",
+    "internal.key.converter",
+    "internal.value.converter",
+    "config.providers.",
+    "metrics.context.",
+    "listeners.https.",
+    "admin.listeners.https.",
+    "sasl.",
+];
+
+/// What to tell the user of a worker's texts: unknown keys, and keys without effect.
+pub fn warnings(config: &ConfigMap) -> Vec<String> {
+    let (standalone, distributed) = (standalone_def(), distributed_def());
+    let admin = clients::def(ClientKind::Admin);
+    let mut prefixes = OTHERS.to_vec();
+    prefixes.extend(ClientKind::ALL.map(ClientKind::prefix));
+    prefixes.extend(["offset.storage.", "config.storage.", "status.storage."]);
+    let mut warnings = unknown::warnings(config, &[&standalone, &distributed, &admin], &prefixes);
+    for key in ["internal.key.converter", "internal.value.converter"] {
+        if config.contains_key(key) {
+            warnings.push(format!("'{key}' has had no effect since Kafka 3.0"));
+        }
+    }
+    if matches!(config.get("plugin.path"), Some(Some(path)) if !path.trim().is_empty()) {
+        warnings.push("'plugin.path' is not used: connectors are built in".to_owned());
+    }
+    warnings.extend(unknown::client_warnings(config, ClientKind::prefix));
+    warnings
+}
+
+impl WorkerConfig {
+    /// Parses the texts of a standalone worker, references replaced.
+    ///
+    /// # Errors
+    /// All problems together, those of the clients' layers too.
+    pub fn parse(config: &ConfigMap) -> Result<Self, Vec<ConfigProblem>> {
+        let mut problems = super::null_values(config);
+        let parsed = match standalone_def().parse(config) {
+            Ok(parsed) => Some(parsed),
+            Err(more) => {
+                problems.extend(more);
+                None
+            }
+        };
+        problems.extend(worker_problems(config));
+        problems.dedup();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let parsed = parsed.ok_or(problems)?;
+        Self::of(&parsed).map_err(|error| vec![ConfigProblem::new("", error.message())])
+    }
+
+    fn of(parsed: &ParsedConfig) -> Result<Self, ConnectError> {
+        let originals = parsed.originals();
+        let plugin = |key: &str| {
+            let class = parsed.class(key)?;
+            Ok::<_, ConnectError>(PluginConfig::new(class, originals, &format!("{key}.")))
+        };
+        let ms = |key: &str| parsed.long(key).map(millis);
+        Ok(Self {
+            log: log(parsed)?,
+            key_converter: plugin("key.converter")?,
+            value_converter: plugin("value.converter")?,
+            header_converter: plugin("header.converter")?,
+            offset_file: parsed.str("offset.storage.file.filename")?.into(),
+            shutdown_timeout: ms("task.shutdown.graceful.timeout.ms")?,
+            offset_flush_interval: ms("offset.flush.interval.ms")?,
+            offset_flush_timeout: ms("offset.flush.timeout.ms")?,
+            override_policy: policy(parsed)?,
+            topic_creation_enable: parsed.bool("topic.creation.enable")?,
+            topic_tracking_enable: parsed.bool("topic.tracking.enable")?,
+            topic_tracking_allow_reset: parsed.bool("topic.tracking.allow.reset")?,
+            rest: rest(parsed)?,
+            shards: shards(parsed)?,
+            embedded: embedded(parsed)?,
+            originals: originals.clone(),
+        })
+    }
+}
+
+/// What one key's definition cannot see.
+fn worker_problems(config: &ConfigMap) -> Vec<ConfigProblem> {
+    let mut problems = Vec::new();
+    let text = |key: &str| config.get(key).and_then(Option::as_deref).map(str::trim);
+    let class = text("connector.client.config.override.policy").unwrap_or("All");
+    if OverridePolicy::from_name(class, &[]).is_none() {
+        problems.push(ConfigProblem::invalid(
+            "connector.client.config.override.policy",
+            class,
+            "there are All, None, Principal and Allowlist",
+        ));
+    }
+    if let Some(classes) = text("rest.extension.classes").filter(|text| !text.is_empty()) {
+        problems.push(ConfigProblem::invalid(
+            "rest.extension.classes",
+            classes,
+            "REST extensions are Java classes, which cannot run here; the API would be unguarded",
+        ));
+    }
+    if let Some(servers) = text("bootstrap.servers").filter(|servers| !servers.is_empty()) {
+        problems.extend(client_problems(config, servers));
+    }
+    for key in ["rest.advertised.listener"] {
+        if let Some(scheme) = text(key).filter(|scheme| !matches!(*scheme, "http" | "https")) {
+            problems.push(ConfigProblem::invalid(
+                key,
+                scheme,
+                "String must be one of: http, https",
+            ));
+        }
+    }
+    problems
+}
+
+/// Problems of the clients that every task would have, found before there is one.
+fn client_problems(config: &ConfigMap, servers: &str) -> Vec<ConfigProblem> {
+    let none = ConfigMap::new();
+    let mut problems = Vec::new();
+    // The clients inherit the servers: one report is enough.
+    for server in servers
+        .split(',')
+        .map(str::trim)
+        .filter(|_| !servers.starts_with(EMBEDDED))
+    {
+        if let Err(message) = clients::check_server(server) {
+            problems.push(ConfigProblem::new("bootstrap.servers", message));
+        }
+    }
+    if servers.starts_with(EMBEDDED) && servers.len() == EMBEDDED.len() {
+        let message = "Invalid url in bootstrap.servers: embedded: must name a directory";
+        problems.push(ConfigProblem::new("bootstrap.servers", message));
+    }
+    let mut inherited = |more: Vec<ConfigProblem>| {
+        for problem in more {
+            if problem.key != "bootstrap.servers" && !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    };
+    inherited(
+        clients::task_producer(config, &none, "", 0)
+            .err()
+            .unwrap_or_default(),
+    );
+    inherited(
+        clients::task_consumer(config, &none, "", 0)
+            .err()
+            .unwrap_or_default(),
+    );
+    inherited(
+        clients::task_admin(config, &none, "", 0)
+            .err()
+            .unwrap_or_default(),
+    );
+    inherited(clients::worker_admin(config).err().unwrap_or_default());
+    problems
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+fn log(parsed: &ParsedConfig) -> Result<Log, ConnectError> {
+    let text = parsed
+        .originals()
+        .get("bootstrap.servers")
+        .cloned()
+        .flatten();
+    match text
+        .as_deref()
+        .map(str::trim)
+        .and_then(|text| text.strip_prefix(EMBEDDED))
+    {
+        Some(directory) => Ok(Log::Embedded(directory.into())),
+        None => Ok(Log::Kafka(parsed.list("bootstrap.servers")?.to_vec())),
+    }
+}
+
+fn policy(parsed: &ParsedConfig) -> Result<OverridePolicy, ConnectError> {
+    let allowlist = parsed.list("connector.client.config.override.allowlist")?;
+    let name = parsed.str("connector.client.config.override.policy")?;
+    OverridePolicy::from_name(name, allowlist)
+        .ok_or_else(|| ConnectError::config(format!("no override policy '{name}'")))
+}
+
+fn rest(parsed: &ParsedConfig) -> Result<RestConfig, ConnectError> {
+    let owned = |key: &str| {
+        let text = parsed.opt_str(key)?.filter(|text| !text.is_empty());
+        Ok::<_, ConnectError>(text.map(str::to_owned))
+    };
+    let listeners = |key: &str| {
+        let set = parsed.opt_list(key)?.filter(|_| parsed.is_set(key));
+        let listeners =
+            set.map(|entries| entries.iter().map(|entry| Listener::parse(entry)).collect());
+        listeners
+            .transpose()
+            .map_err(|reason: String| ConnectError::config(format!("{key}: {reason}")))
+    };
+    Ok(RestConfig {
+        listeners: listeners("listeners")?,
+        admin_listeners: listeners("admin.listeners")?,
+        advertised_host: owned("rest.advertised.host.name")?,
+        advertised_port: parsed
+            .opt_int("rest.advertised.port")?
+            .and_then(|port| u16::try_from(port).ok()),
+        advertised_listener: owned("rest.advertised.listener")?,
+        allow_origin: parsed.str("access.control.allow.origin")?.to_owned(),
+        allow_methods: parsed.str("access.control.allow.methods")?.to_owned(),
+        response_headers: parsed.str("response.http.headers.config")?.to_owned(),
+    })
+}
+
+fn shards(parsed: &ParsedConfig) -> Result<ShardConfig, ConnectError> {
+    let cpus = parsed
+        .opt_str("shard.cpus")?
+        .map(parse_cpu_list)
+        .transpose();
+    Ok(ShardConfig {
+        count: parsed
+            .opt_int("shard.count")?
+            .and_then(|count| usize::try_from(count).ok()),
+        cpus: cpus.map_err(|reason| ConnectError::config(format!("shard.cpus: {reason}")))?,
+        runtime: match parsed.str("shard.runtime")? {
+            "io_uring" => RuntimeChoice::IoUring,
+            "epoll" => RuntimeChoice::Epoll,
+            _ => RuntimeChoice::Auto,
+        },
+    })
+}
+
+fn embedded(parsed: &ParsedConfig) -> Result<EmbeddedConfig, ConnectError> {
+    let bounded = |key: &str| Ok::<_, ConnectError>(u64::try_from(parsed.long(key)?).ok());
+    let number = |key: &str| Ok::<_, ConnectError>(parsed.int(key)?.unsigned_abs());
+    Ok(EmbeddedConfig {
+        retention: bounded("embedded.retention.ms")?.map(Duration::from_millis),
+        retention_bytes: bounded("embedded.retention.bytes")?,
+        segment_bytes: number("embedded.segment.bytes")?,
+        num_partitions: number("embedded.num.partitions")?,
+    })
+}
