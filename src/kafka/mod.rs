@@ -17,6 +17,7 @@
 
 mod cluster;
 mod connection;
+mod consumer;
 mod errors;
 #[cfg(test)]
 mod mock_broker;

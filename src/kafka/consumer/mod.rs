@@ -1,0 +1,3 @@
+//! The consumer: group membership or manual assignment, fetching, offsets.
+
+mod group;
