@@ -18,5 +18,6 @@ pub mod clients;
 pub mod config;
 pub mod converters;
 pub mod kafka;
+pub mod plugins;
 pub mod record;
 pub mod shard;

@@ -1,0 +1,243 @@
+//! The one list of plugins: class name and aliases → kind, configuration definition, constructor.
+//!
+//! A list can be read; nothing registers itself. Embedders add their own with [`Plugins::with`]. Entries
+//! are plain function pointers, so the list is shared by all threads.
+
+use std::collections::HashMap;
+
+use crate::api::config_def::ConfigDef;
+use crate::api::{
+    ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, SinkTask,
+    SourceTask,
+};
+use crate::converters::{self, ConverterPlugin};
+
+/// Version that built-in plugins show: tools switch on it.
+pub const PLUGIN_VERSION: &str = "4.3.1";
+
+/// Makes a connector's tasks.
+#[derive(Debug, Clone, Copy)]
+pub enum TaskFactory {
+    /// A source connector's.
+    Source(fn() -> Box<dyn SourceTask>),
+    /// A sink connector's.
+    Sink(fn() -> Box<dyn SinkTask>),
+}
+
+/// One connector class.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectorPlugin {
+    /// Fully qualified class name (Kafka's, where Kafka has the connector).
+    pub class: &'static str,
+    /// Fully qualified class name of the task, as `task.class` shows it.
+    pub task_class: &'static str,
+    /// Version shown.
+    pub version: &'static str,
+    /// The connector's own keys.
+    pub config_def: fn() -> ConfigDef,
+    /// A connector instance.
+    pub connector: fn() -> Box<dyn Connector>,
+    /// Task instances.
+    pub tasks: TaskFactory,
+}
+
+impl ConnectorPlugin {
+    /// Source or sink.
+    pub fn kind(&self) -> ConnectorKind {
+        match self.tasks {
+            TaskFactory::Source(_) => ConnectorKind::Source,
+            TaskFactory::Sink(_) => ConnectorKind::Sink,
+        }
+    }
+}
+
+/// The built-in connectors; each folder of `connectors/` has its entries here.
+const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[];
+
+/// The plugins of a process.
+#[derive(Debug, Clone)]
+pub struct Plugins {
+    connectors: Vec<ConnectorPlugin>,
+    converters: Vec<ConverterPlugin>,
+}
+
+/// A class name names nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Failed to find any class that implements {interface} and which name matches {name}, available {kind} are: {available}"
+)]
+pub struct UnknownPlugin {
+    /// Kafka's interface name, `Connector` or `Converter`.
+    interface: &'static str,
+    /// The name looked for.
+    name: String,
+    /// Plural of what was looked for.
+    kind: &'static str,
+    /// The classes there are.
+    available: String,
+}
+
+impl Plugins {
+    /// Everything that is built in.
+    pub fn builtin() -> Self {
+        Self {
+            connectors: BUILTIN_CONNECTORS.to_vec(),
+            converters: converters::ALL.to_vec(),
+        }
+    }
+
+    /// The same list with one more connector.
+    #[must_use]
+    pub fn with(mut self, connector: ConnectorPlugin) -> Self {
+        self.connectors.push(connector);
+        self
+    }
+
+    /// Connectors, sinks first, by class name.
+    pub fn connectors(&self) -> Vec<&ConnectorPlugin> {
+        let mut all: Vec<_> = self.connectors.iter().collect();
+        all.sort_by_key(|plugin| (plugin.kind() == ConnectorKind::Source, plugin.class));
+        all
+    }
+
+    /// Converters, by class name.
+    pub fn converters(&self) -> &[ConverterPlugin] {
+        &self.converters
+    }
+
+    /// The connector of a full class name, simple name, or simple name without `Connector`. A short name
+    /// that fits two classes fits none.
+    ///
+    /// # Errors
+    /// Lists the classes there are.
+    pub fn connector(&self, name: &str) -> Result<&ConnectorPlugin, UnknownPlugin> {
+        let found = find(&self.connectors, name, |plugin| plugin.class);
+        found.ok_or_else(|| {
+            let all = self.connectors();
+            UnknownPlugin {
+                interface: "Connector",
+                name: name.to_owned(),
+                kind: "connectors",
+                available: all.iter().map(|p| p.class).collect::<Vec<_>>().join(", "),
+            }
+        })
+    }
+
+    fn converter_plugin(&self, name: &str) -> Result<&ConverterPlugin, UnknownPlugin> {
+        let by_alias = |plugin: &&ConverterPlugin| {
+            plugin.class == name || plugin.aliases.iter().any(|alias| *alias == name)
+        };
+        self.converters
+            .iter()
+            .find(by_alias)
+            .ok_or_else(|| UnknownPlugin {
+                interface: "Converter",
+                name: name.to_owned(),
+                kind: "converters",
+                available: self
+                    .converters
+                    .iter()
+                    .map(|p| p.class)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    }
+
+    /// A converter for keys or values.
+    ///
+    /// # Errors
+    /// Unknown class, a class for headers only, or a bad configuration.
+    pub fn converter(
+        &self,
+        name: &str,
+        config: &ConfigMap,
+        is_key: bool,
+    ) -> Result<Box<dyn Converter>, ConnectError> {
+        let plugin = self.converter_plugin(name).map_err(config_error)?;
+        let Some(new) = plugin.converter else {
+            return Err(ConnectError::config(format!(
+                "{name} converts headers only"
+            )));
+        };
+        new(config, is_key)
+    }
+
+    /// A converter for headers.
+    ///
+    /// # Errors
+    /// Unknown class or a bad configuration.
+    pub fn header_converter(
+        &self,
+        name: &str,
+        config: &ConfigMap,
+    ) -> Result<Box<dyn HeaderConverter>, ConnectError> {
+        let plugin = self.converter_plugin(name).map_err(config_error)?;
+        (plugin.header_converter)(config)
+    }
+}
+
+fn config_error(unknown: UnknownPlugin) -> ConnectError {
+    ConnectError::config(unknown.to_string())
+}
+
+/// The last part of a class name.
+fn simple_name(class: &str) -> &str {
+    class.rsplit(['.', '$']).next().unwrap_or(class)
+}
+
+fn find<'a, T>(all: &'a [T], name: &str, class_of: impl Fn(&T) -> &'static str) -> Option<&'a T> {
+    if let Some(exact) = all.iter().find(|plugin| class_of(plugin) == name) {
+        return Some(exact);
+    }
+    let mut by_name: HashMap<&str, Vec<&T>> = HashMap::new();
+    for plugin in all {
+        let simple = simple_name(class_of(plugin));
+        let short = simple.strip_suffix("Connector").unwrap_or(simple);
+        by_name.entry(simple).or_default().push(plugin);
+        if short != simple {
+            by_name.entry(short).or_default().push(plugin);
+        }
+    }
+    match by_name.get(name).map(Vec::as_slice) {
+        Some([one]) => Some(one),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_found_by_full_simple_and_short_name_and_an_ambiguous_short_name_is_not() {
+        let all = [
+            "org.a.FileStreamSinkConnector",
+            "org.a.XConnector",
+            "org.b.XConnector",
+        ];
+        let found = |name| find(&all, name, |class| class).copied();
+        for name in [
+            "org.a.FileStreamSinkConnector",
+            "FileStreamSinkConnector",
+            "FileStreamSink",
+        ] {
+            assert_eq!(found(name), Some("org.a.FileStreamSinkConnector"), "{name}");
+        }
+        assert_eq!(found("X"), None);
+        assert_eq!(found("org.b.XConnector"), Some("org.b.XConnector"));
+        assert_eq!(found("filestreamsink"), None);
+    }
+
+    #[test]
+    fn an_unknown_class_lists_what_there_is() {
+        let error = Plugins::builtin()
+            .converter("Nope", &ConfigMap::new(), false)
+            .err()
+            .unwrap();
+        assert!(
+            error
+                .message()
+                .contains("org.apache.kafka.connect.storage.StringConverter")
+        );
+    }
+}
