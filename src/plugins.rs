@@ -125,7 +125,7 @@ impl Plugins {
 
     fn converter_plugin(&self, name: &str) -> Result<&ConverterPlugin, UnknownPlugin> {
         let by_alias = |plugin: &&ConverterPlugin| {
-            plugin.class == name || plugin.aliases.iter().any(|alias| *alias == name)
+            plugin.class == name || plugin.aliases.contains(&name)
         };
         self.converters
             .iter()
