@@ -19,5 +19,6 @@ pub mod config;
 pub mod converters;
 pub mod kafka;
 pub mod plugins;
+pub mod mapped;
 pub mod record;
 pub mod shard;

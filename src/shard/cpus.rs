@@ -66,7 +66,7 @@ pub(super) fn pin_current_thread(cpu: usize) -> Result<(), StartError> {
 
 /// Lets the calling thread run on every CPU that the process was started with: threads made by a pinned
 /// shard inherit its mask.
-pub(super) fn unpin_current_thread() {
+pub(crate) fn unpin_current_thread() {
     static START: OnceLock<Vec<usize>> = OnceLock::new();
     let mut set = CpuSet::new();
     for cpu in START.get_or_init(process_cpus) {

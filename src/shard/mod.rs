@@ -24,6 +24,7 @@ mod timer;
 
 pub use blocking::{BlockingError, blocking};
 pub use buffer_pool::{FilledBuffer, PooledVec, take_filled, take_vec};
+pub(crate) use cpus::unpin_current_thread;
 pub use cpus::{affinity_cpus, parse_cpu_list};
 pub use executor::{RuntimeKind, StartError, current_runtime, run};
 pub use mailbox::{Mailbox, MailboxFull, mailbox};
