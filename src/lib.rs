@@ -11,7 +11,7 @@
 //!
 //! Who may use whom points down only:
 //! `main, cli → rest → herder → worker → task, plugins → storage → connectors, converters,
-//! transforms → config, kafka, embedded → clients → record → api, shard, metrics`.
+//! transforms → config, kafka, embedded → clients → record, mapped → api, shard, metrics`.
 
 pub mod api;
 pub mod clients;
@@ -22,3 +22,4 @@ pub mod plugins;
 pub mod mapped;
 pub mod record;
 pub mod shard;
+pub mod storage;

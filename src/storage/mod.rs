@@ -1,0 +1,21 @@
+//! Where source offsets are kept: [`OffsetStore`], in a mapped file (`offset.storage.file.filename`) or
+//! in memory.
+//!
+//! Used by source tasks (read at start, written as records are acknowledged) and by the offset
+//! requests of REST. Keys and values are the JSON that Apache's `JsonConverter` writes (contract 4.3);
+//! a file of Apache's standalone worker is imported at open and kept beside as `.java.bak`.
+//!
+//! Invariants: keys compare by meaning (member order does not matter), stored key bytes are written
+//! back as they were; what a flush acknowledged survives `kill -9` and power loss. Opening blocks;
+//! everything else is safe on a shard: short memory locks, `msync` on the flusher thread.
+
+mod error;
+mod java_map;
+mod offset_key;
+mod offset_store;
+
+pub use error::StorageError;
+pub use offset_store::OffsetStore;
+
+#[cfg(test)]
+mod tests;
