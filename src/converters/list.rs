@@ -1,6 +1,9 @@
 //! The one list of bundled converters.
 
-use super::{BooleanConverter, ByteArrayConverter, NumberConverter, NumberType, StringConverter};
+use super::{
+    BooleanConverter, ByteArrayConverter, JsonConverter, NumberConverter, NumberType,
+    StringConverter,
+};
 use crate::api::config_def::ConfigDef;
 use crate::api::{ConfigMap, ConnectError, Converter, HeaderConverter};
 
@@ -93,6 +96,12 @@ pub const ALL: &[ConverterPlugin] = &[
         "ShortConverter",
         "Short",
         NumberType::Short
+    ),
+    plugin!(
+        JsonConverter::CLASS,
+        ["JsonConverter", "Json"],
+        JsonConverter::config_def,
+        |config, is_key| JsonConverter::new(config, is_key)
     ),
     plugin!(
         StringConverter::CLASS,

@@ -13,15 +13,19 @@
 mod boolean;
 mod byte_array;
 mod config;
+mod json;
 mod list;
 mod number;
 mod string;
 
 pub use boolean::BooleanConverter;
 pub use byte_array::ByteArrayConverter;
+pub use json::JsonConverter;
 pub use list::{ALL, ConverterPlugin, NewConverter, NewHeaderConverter};
 pub use number::{NumberConverter, NumberType};
 pub use string::StringConverter;
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;
