@@ -8,6 +8,7 @@
 //! files are read with blocking calls. Secrets never show in errors, logs or `Debug`.
 
 pub mod clients;
+pub mod connector;
 pub mod connector_file;
 mod error;
 mod file;
@@ -18,6 +19,7 @@ pub mod provider;
 pub mod unknown;
 pub mod worker;
 
+pub use connector::ConnectorConfig;
 pub use error::ConfigError;
 pub use file::MAX_FILE_BYTES;
 pub use worker::{PluginConfig, WorkerConfig};

@@ -32,6 +32,7 @@ use indexmap::IndexMap;
 
 pub use parsed::{ParsedConfig, with_prefix};
 pub use validator::{Bound, Validator};
+pub(crate) use value::java_trim;
 pub use value::{ConfigData, ConfigType, Password};
 
 use super::ConfigMap;
