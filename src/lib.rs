@@ -16,10 +16,11 @@
 pub mod api;
 pub mod clients;
 pub mod config;
+pub mod connectors;
 pub mod converters;
 pub mod kafka;
-pub mod plugins;
 pub mod mapped;
+pub mod plugins;
 pub mod record;
 pub mod shard;
 pub mod storage;

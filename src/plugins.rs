@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use crate::api::config_def::ConfigDef;
 use crate::api::{
     ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, SinkTask,
-    SourceTask,
+    SourceMap, SourceTask,
 };
+use crate::connectors::file_stream;
 use crate::converters::{self, ConverterPlugin};
 
 /// Version that built-in plugins show: tools switch on it.
@@ -29,6 +30,8 @@ pub enum TaskFactory {
 pub struct ConnectorPlugin {
     /// Fully qualified class name (Kafka's, where Kafka has the connector).
     pub class: &'static str,
+    /// Names it goes by beside those made from the class.
+    pub aliases: &'static [&'static str],
     /// Fully qualified class name of the task, as `task.class` shows it.
     pub task_class: &'static str,
     /// Version shown.
@@ -39,9 +42,43 @@ pub struct ConnectorPlugin {
     pub connector: fn() -> Box<dyn Connector>,
     /// Task instances.
     pub tasks: TaskFactory,
+    /// Checks source offsets that a user stores through the REST API; without it any are taken.
+    pub alter_offsets: Option<AlterOffsets>,
+    /// Whether a source gives exactly-once delivery with a configuration; without it nobody knows.
+    pub exactly_once: Option<ExactlyOnce>,
 }
 
+/// Whether a source gives exactly-once delivery with a configuration (Kafka:
+/// `SourceConnector.exactlyOnceSupport`).
+pub type ExactlyOnce = fn(&ConfigMap) -> Result<bool, ConnectError>;
+
+/// Checks pairs of source partition and offset against a configuration; an offset of `None` removes it
+/// (Kafka: `SourceConnector.alterOffsets`).
+pub type AlterOffsets =
+    fn(&ConfigMap, &[(Option<SourceMap>, Option<SourceMap>)]) -> Result<(), ConnectError>;
+
 impl ConnectorPlugin {
+    /// A plugin of version [`PLUGIN_VERSION`] without aliases and hooks.
+    pub const fn new(
+        class: &'static str,
+        task_class: &'static str,
+        config_def: fn() -> ConfigDef,
+        connector: fn() -> Box<dyn Connector>,
+        tasks: TaskFactory,
+    ) -> Self {
+        Self {
+            class,
+            aliases: &[],
+            task_class,
+            version: PLUGIN_VERSION,
+            config_def,
+            connector,
+            tasks,
+            alter_offsets: None,
+            exactly_once: None,
+        }
+    }
+
     /// Source or sink.
     pub fn kind(&self) -> ConnectorKind {
         match self.tasks {
@@ -52,7 +89,26 @@ impl ConnectorPlugin {
 }
 
 /// The built-in connectors; each folder of `connectors/` has its entries here.
-const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[];
+const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[
+    ConnectorPlugin {
+        alter_offsets: Some(file_stream::alter_offsets),
+        exactly_once: Some(file_stream::supports_exactly_once),
+        ..ConnectorPlugin::new(
+            file_stream::SOURCE_CLASS,
+            file_stream::SOURCE_TASK_CLASS,
+            file_stream::source_config,
+            || Box::<file_stream::FileStreamSource>::default(),
+            TaskFactory::Source(|| Box::<file_stream::FileStreamSourceTask>::default()),
+        )
+    },
+    ConnectorPlugin::new(
+        file_stream::SINK_CLASS,
+        file_stream::SINK_TASK_CLASS,
+        file_stream::sink_config,
+        || Box::<file_stream::FileStreamSink>::default(),
+        TaskFactory::Sink(|| Box::<file_stream::FileStreamSinkTask>::default()),
+    ),
+];
 
 /// The plugins of a process.
 #[derive(Debug, Clone)]
@@ -111,7 +167,11 @@ impl Plugins {
     /// # Errors
     /// Lists the classes there are.
     pub fn connector(&self, name: &str) -> Result<&ConnectorPlugin, UnknownPlugin> {
-        let found = find(&self.connectors, name, |plugin| plugin.class);
+        let by_alias = || {
+            let named = |plugin: &&ConnectorPlugin| plugin.aliases.contains(&name);
+            self.connectors.iter().find(named)
+        };
+        let found = find(&self.connectors, name, |plugin| plugin.class).or_else(by_alias);
         found.ok_or_else(|| {
             let all = self.connectors();
             UnknownPlugin {
@@ -124,9 +184,8 @@ impl Plugins {
     }
 
     fn converter_plugin(&self, name: &str) -> Result<&ConverterPlugin, UnknownPlugin> {
-        let by_alias = |plugin: &&ConverterPlugin| {
-            plugin.class == name || plugin.aliases.contains(&name)
-        };
+        let by_alias =
+            |plugin: &&ConverterPlugin| plugin.class == name || plugin.aliases.contains(&name);
         self.converters
             .iter()
             .find(by_alias)
@@ -226,6 +285,40 @@ mod tests {
         assert_eq!(found("X"), None);
         assert_eq!(found("org.b.XConnector"), Some("org.b.XConnector"));
         assert_eq!(found("filestreamsink"), None);
+    }
+
+    #[test]
+    fn apaches_connectors_are_found_by_the_names_that_configurations_use() {
+        let plugins = Plugins::builtin();
+        for (name, class, kind) in [
+            (
+                "FileStreamSource",
+                file_stream::SOURCE_CLASS,
+                ConnectorKind::Source,
+            ),
+            (
+                "FileStreamSourceConnector",
+                file_stream::SOURCE_CLASS,
+                ConnectorKind::Source,
+            ),
+            (
+                file_stream::SINK_CLASS,
+                file_stream::SINK_CLASS,
+                ConnectorKind::Sink,
+            ),
+            (
+                "FileStreamSink",
+                file_stream::SINK_CLASS,
+                ConnectorKind::Sink,
+            ),
+        ] {
+            let found = plugins.connector(name).unwrap();
+            assert_eq!((found.class, found.kind()), (class, kind), "{name}");
+        }
+        let error = plugins.connector("Nope").unwrap_err().to_string();
+        let start = "Failed to find any class that implements Connector and which name matches Nope, available connectors are: ";
+        assert!(error.starts_with(start), "{error}");
+        assert!(error.contains(file_stream::SINK_CLASS), "{error}");
     }
 
     #[test]
