@@ -27,38 +27,52 @@ const fn unzigzag(raw: u64) -> i64 {
     ((raw >> 1) as i64) ^ -((raw & 1) as i64)
 }
 
+/// Bytes that a zigzagged number takes.
+#[inline]
+const fn size_of_raw(raw: u64) -> usize {
+    // Nearly all are short, and a comparison is cheaper than counting bits and dividing by seven.
+    if raw < 0x80 {
+        1
+    } else if raw < 0x4000 {
+        2
+    } else {
+        (64 - raw.leading_zeros() as usize).div_ceil(7)
+    }
+}
+
 /// Bytes that `value` takes.
 #[inline]
 pub(super) const fn size_of_varlong(value: i64) -> usize {
-    let bits = 64 - (zigzag(value) | 1).leading_zeros() as usize;
-    bits.div_ceil(7)
+    size_of_raw(zigzag(value))
 }
 
 /// Bytes that a length takes.
 #[inline]
 pub(super) const fn size_of_length(length: usize) -> usize {
     // Lengths over the format's 2 GiB are refused when the batch is finished.
-    let bits = 64 - ((length << 1) | 1).leading_zeros() as usize;
-    bits.div_ceil(7)
+    size_of_raw((length as u64) << 1)
 }
 
-/// Writes `value` at `at` and returns the position after it. `out` must have
-/// [`MAX_VARLONG_BYTES`] left.
+/// Room for the fields before a record's key or, without a key, before its value: 5 + 1 + 10 + 5 + 1 + 5
+/// bytes at most. A power of two, for an index that needs no check.
+pub(super) const FIELDS_BYTES: usize = 32;
+
+/// Writes `value` at `at` and returns the position after it.
 #[inline]
-pub(super) fn put_varlong(out: &mut [u8], mut at: usize, value: i64) -> usize {
+pub(super) fn put_varlong(out: &mut [u8; FIELDS_BYTES], mut at: usize, value: i64) -> usize {
     let mut raw = zigzag(value);
     while raw >= 0x80 {
-        out[at] = low_byte(raw) | 0x80;
+        out[at % FIELDS_BYTES] = low_byte(raw) | 0x80;
         at += 1;
         raw >>= 7;
     }
-    out[at] = low_byte(raw);
+    out[at % FIELDS_BYTES] = low_byte(raw);
     at + 1
 }
 
 /// Appends `value` to a growing buffer, away from the hot path.
 pub(super) fn push_varlong(out: &mut Vec<u8>, value: i64) {
-    let mut bytes = [0; MAX_VARLONG_BYTES];
+    let mut bytes = [0; FIELDS_BYTES];
     let len = put_varlong(&mut bytes, 0, value);
     out.extend_from_slice(&bytes[..len]);
 }
