@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -40,6 +41,16 @@ pub struct ConnectorContext {
     pub name: String,
     requested: Rc<Cell<bool>>,
     failure: Rc<RefCell<Option<ConnectError>>>,
+    waker: Rc<RefCell<Option<Waker>>>,
+}
+
+/// What a connector asked of the worker.
+#[derive(Debug)]
+pub enum ConnectorRequest {
+    /// Call [`Connector::task_configs`] again.
+    Reconfigure,
+    /// Fail the connector.
+    Fail(ConnectError),
 }
 
 impl ConnectorContext {
@@ -55,21 +66,34 @@ impl ConnectorContext {
     /// `ConnectorContext.requestTaskReconfiguration`).
     pub fn request_task_reconfiguration(&self) {
         self.requested.set(true);
+        self.wake();
     }
 
     /// Fails the connector from outside of its calls (Kafka: `ConnectorContext.raiseError`).
     pub fn raise_error(&self, error: ConnectError) {
         *self.failure.borrow_mut() = Some(error);
+        self.wake();
     }
 
-    /// For the worker: takes a pending reconfiguration request.
-    pub fn take_reconfiguration_request(&self) -> bool {
-        self.requested.replace(false)
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
     }
 
-    /// For the worker: takes a raised error.
-    pub fn take_error(&self) -> Option<ConnectError> {
-        self.failure.borrow_mut().take()
+    /// For the worker: the next request of the connector. Cancel-safe.
+    pub async fn request(&self) -> ConnectorRequest {
+        std::future::poll_fn(|cx| {
+            if let Some(error) = self.failure.take() {
+                return Poll::Ready(ConnectorRequest::Fail(error));
+            }
+            if self.requested.replace(false) {
+                return Poll::Ready(ConnectorRequest::Reconfigure);
+            }
+            *self.waker.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 }
 

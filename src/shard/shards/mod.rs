@@ -30,6 +30,17 @@ pub struct ShardHandle {
 }
 
 impl ShardHandle {
+    /// A handle of a shard that has ended: takes nothing.
+    pub fn closed() -> Self {
+        let (mailbox, _) = mailbox(1);
+        // The one place is taken, so every further message is refused.
+        drop(mailbox.send(Message::Stop));
+        Self {
+            index: usize::MAX,
+            mailbox,
+        }
+    }
+
     /// Builds a future on the shard and runs it there, fenced like every spawned future.
     ///
     /// # Errors

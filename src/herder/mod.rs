@@ -1,0 +1,17 @@
+//! The control plane: one thread, one state machine.
+//!
+//! [`standalone`] holds the machine: inputs in (a request, an instance's event, the time), outputs out
+//! (start, wish, answer), no I/O, no clock of its own. The [`driver`] thread connects it to the worker
+//! and to whoever asks. Task and connector code never runs here. Called by `rest/` and `cli`.
+
+mod driver;
+mod entities;
+mod handle;
+pub mod standalone;
+
+pub use driver::{Herder, HerderSettings};
+pub use entities::{
+    ConnectorInfo, ConnectorState, ConnectorStateInfo, HerderError, InitialState, TaskInfo,
+    TaskState,
+};
+pub use handle::HerderHandle;

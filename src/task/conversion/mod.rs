@@ -1,0 +1,38 @@
+//! Keys, headers and values between records and bytes, each on the road that the plan chose.
+
+mod sink;
+mod source;
+
+pub use sink::SinkConversion;
+pub(in crate::task) use source::materialize;
+pub use source::{Encoded, EncodedRecords, Rewritten, SourceConversion};
+
+use crate::api::{Converter, HeaderConverter, SliceForm, Value};
+
+/// The converters of a task.
+pub struct Converters {
+    /// `key.converter`.
+    pub key: Box<dyn Converter>,
+    /// `value.converter`.
+    pub value: Box<dyn Converter>,
+    /// `header.converter`.
+    pub header: Box<dyn HeaderConverter>,
+}
+
+impl std::fmt::Debug for Converters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Converters")
+            .field("key", &self.key.class_name())
+            .field("value", &self.value.class_name())
+            .field("header", &self.header.class_name())
+            .finish()
+    }
+}
+
+/// The value that a slice stands for; text that is not UTF-8 gets U+FFFD, as in Java.
+fn slice_value(form: SliceForm, bytes: &[u8]) -> Value {
+    match form {
+        SliceForm::Text => Value::String(String::from_utf8_lossy(bytes).into_owned()),
+        SliceForm::Bytes => Value::Bytes(bytes::Bytes::copy_from_slice(bytes)),
+    }
+}

@@ -1,0 +1,406 @@
+//! Sink side: bytes to records. Order as Kafka's: key, value, header, then transforms.
+
+use std::rc::Rc;
+
+use super::Converters;
+use crate::api::data::text;
+use crate::api::transformation::RecordOrigin;
+use crate::api::{
+    ConnectError, ConnectRecord, Header, SchemaAndValue, SinkBatch, SinkForm, SliceColumn,
+    SliceForm, Span,
+};
+use crate::clients::FetchedRecords;
+use crate::metrics::TaskMetrics;
+use crate::record::{RecordRef, headers};
+use crate::shard::take_vec;
+use crate::task::errors::{ErrorHandler, Stage};
+use crate::task::plan::{Plan, Road};
+use crate::task::transformation_chain::TransformationChain;
+
+/// Converts what a consumer fetched into what a sink task wants.
+#[derive(Debug)]
+pub struct SinkConversion {
+    converters: Converters,
+    chain: TransformationChain,
+    form: SinkForm,
+    plan: Plan,
+    scratch: Vec<u8>,
+}
+
+/// A failure of one record: stage, failing class, error.
+type Failure = (Stage, &'static str, ConnectError);
+
+impl SinkConversion {
+    /// Plans the roads for a task that wants `form`.
+    pub fn new(converters: Converters, chain: TransformationChain, form: SinkForm) -> Self {
+        let plan = Plan::sink(
+            form,
+            &*converters.key,
+            &*converters.value,
+            !chain.is_empty(),
+        );
+        Self {
+            converters,
+            chain,
+            form,
+            plan,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The roads.
+    pub fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// Converts the records of one partition.
+    ///
+    /// # Errors
+    /// A record failed and is not tolerated.
+    pub async fn convert(
+        &mut self,
+        fetched: FetchedRecords,
+        errors: &mut ErrorHandler,
+        metrics: &TaskMetrics,
+    ) -> Result<SinkBatch, ConnectError> {
+        if self.form == SinkForm::Values || !self.chain.is_empty() {
+            return self.build_records(fetched, errors, metrics).await;
+        }
+        let checks_keys = self.plan.key != Road::Slice;
+        let has_headers = fetched.records.iter().any(|record| record.header_count > 0);
+        let checks =
+            (checks_keys && fetched.records.iter().any(|r| !r.key.is_null())) || has_headers;
+        if self.plan.value == Road::Slice && !checks {
+            return Ok(self.pass_slices(fetched));
+        }
+        self.read_texts(fetched, checks, errors, metrics)
+    }
+
+    /// The slice road: nothing is looked at.
+    fn pass_slices(&self, fetched: FetchedRecords) -> SinkBatch {
+        let values = match self.form {
+            SinkForm::Nothing => SliceColumn::Omitted,
+            _ => SliceColumn::Slices {
+                form: SliceForm::Text,
+                buffer: fetched.buffer,
+                spans: fetched.records.iter().map(|record| record.value).collect(),
+            },
+        };
+        SinkBatch {
+            source: fetched.source,
+            offsets: fetched.records.iter().map(|record| record.offset).collect(),
+            timestamps: fetched
+                .records
+                .iter()
+                .map(|record| record.timestamp)
+                .collect(),
+            log_append_time: fetched.log_append_time,
+            keys: SliceColumn::Omitted,
+            values,
+            headers: Vec::new(),
+            routed: None,
+            next_offset: fetched.next_offset,
+        }
+    }
+
+    /// The rewrite road (or the struct road, where a converter has no other): values as text in a new
+    /// buffer; keys and headers are converted only to see whether they can be.
+    fn read_texts(
+        &mut self,
+        fetched: FetchedRecords,
+        checks: bool,
+        errors: &mut ErrorHandler,
+        metrics: &TaskMetrics,
+    ) -> Result<SinkBatch, ConnectError> {
+        let count = fetched.records.len();
+        let mut out = take_vec(fetched.buffer.len().min(4 << 20));
+        let mut spans = Vec::with_capacity(count);
+        let mut offsets = Vec::with_capacity(count);
+        let mut timestamps = Vec::with_capacity(count);
+        let topic = Rc::clone(&fetched.source.topic);
+        for record in &fetched.records {
+            let start = out.len();
+            let read = self
+                .check_key(&topic, record, &fetched.buffer, checks)
+                .and_then(|()| self.read_text(&topic, record, &fetched.buffer, &mut out))
+                .and_then(|span| {
+                    self.check_headers(&topic, record, &fetched.buffer)?;
+                    Ok(span)
+                });
+            match read {
+                Ok(span) => {
+                    spans.push(span);
+                    offsets.push(record.offset);
+                    timestamps.push(record.timestamp);
+                }
+                Err((stage, class, error)) => {
+                    out.truncate(start);
+                    let place = describe(&fetched, record);
+                    errors.handle(stage, class, &place, error, metrics)?;
+                }
+            }
+        }
+        let values = match self.form {
+            SinkForm::Nothing => SliceColumn::Omitted,
+            _ => SliceColumn::Slices {
+                form: SliceForm::Text,
+                buffer: out.into_bytes(),
+                spans,
+            },
+        };
+        Ok(SinkBatch {
+            source: fetched.source,
+            offsets,
+            timestamps,
+            log_append_time: fetched.log_append_time,
+            keys: SliceColumn::Omitted,
+            values,
+            headers: Vec::new(),
+            routed: None,
+            next_offset: fetched.next_offset,
+        })
+    }
+
+    fn check_key(
+        &mut self,
+        topic: &str,
+        record: &RecordRef,
+        buffer: &[u8],
+        checks: bool,
+    ) -> Result<(), Failure> {
+        if !checks {
+            return Ok(());
+        }
+        let converter = &mut self.converters.key;
+        let bytes = record.key.of(buffer);
+        let checked = match (self.plan.key, bytes) {
+            (Road::Slice, _) => Ok(()),
+            (Road::Rewrite, Some(bytes)) => {
+                self.scratch.clear();
+                converter.read_text(topic, bytes, &mut self.scratch)
+            }
+            (_, bytes) => converter.read(topic, bytes).map(|_| ()),
+        };
+        checked.map_err(|error| (Stage::KeyConverter, converter.class_name(), error))
+    }
+
+    fn check_headers(
+        &mut self,
+        topic: &str,
+        record: &RecordRef,
+        buffer: &[u8],
+    ) -> Result<(), Failure> {
+        if record.header_count == 0 {
+            return Ok(());
+        }
+        self.read_headers(topic, record, buffer).map(|_| ())
+    }
+
+    fn read_text(
+        &mut self,
+        topic: &str,
+        record: &RecordRef,
+        buffer: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Span, Failure> {
+        let converter = &mut self.converters.value;
+        let start = out.len();
+        let bytes = record.value.of(buffer);
+        let read = match (self.plan.value, bytes) {
+            (Road::Slice, Some(bytes)) => {
+                out.extend_from_slice(bytes);
+                Ok(())
+            }
+            (Road::Rewrite, Some(bytes)) => converter.read_text(topic, bytes, out),
+            (Road::Slice | Road::Rewrite, None) => return Ok(Span::NULL),
+            (Road::Struct, bytes) => converter
+                .read(topic, bytes)
+                .map(|read| text::append(&read.value, out)),
+        };
+        read.and_then(|()| span_of(start, out.len()))
+            .map_err(|error| (Stage::ValueConverter, converter.class_name(), error))
+    }
+
+    fn read_headers(
+        &mut self,
+        topic: &str,
+        record: &RecordRef,
+        buffer: &[u8],
+    ) -> Result<Vec<Header>, Failure> {
+        let converter = &mut self.converters.header;
+        let class = converter.class_name();
+        let mut read = Vec::with_capacity(record.header_count as usize);
+        for header in headers(buffer, record.headers, record.header_count) {
+            let value = header
+                .map_err(|error| ConnectError::data("malformed record headers").with_source(error))
+                .and_then(|header| {
+                    let key = String::from_utf8_lossy(header.key).into_owned();
+                    let value = converter.read_header(topic, &key, header.value)?;
+                    Ok(Header { key, value })
+                })
+                .map_err(|error| (Stage::HeaderConverter, class, error))?;
+            read.push(value);
+        }
+        Ok(read)
+    }
+
+    /// The struct road.
+    async fn build_records(
+        &mut self,
+        fetched: FetchedRecords,
+        errors: &mut ErrorHandler,
+        metrics: &TaskMetrics,
+    ) -> Result<SinkBatch, ConnectError> {
+        let mut built = Built::default();
+        for record in &fetched.records {
+            match self.build_with_retries(&fetched, record, errors).await {
+                Ok(Some(done)) => built.push(record, done),
+                Ok(None) => metrics.add_skipped(1),
+                Err((stage, class, error)) => {
+                    errors.handle(stage, class, &describe(&fetched, record), error, metrics)?;
+                }
+            }
+        }
+        Ok(built.into_batch(fetched, self.form, !self.chain.is_empty()))
+    }
+
+    async fn build_with_retries(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+        errors: &ErrorHandler,
+    ) -> Result<Option<ConnectRecord>, Failure> {
+        let mut retries = None;
+        loop {
+            match self.build_one(fetched, record) {
+                Err((_, _, error)) if error.is_retriable() => {
+                    let retries = retries.get_or_insert_with(|| errors.retries());
+                    if !errors.wait_to_retry(retries).await {
+                        return self.build_one(fetched, record);
+                    }
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn build_one(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+    ) -> Result<Option<ConnectRecord>, Failure> {
+        let topic = &fetched.source.topic;
+        let key = self
+            .converters
+            .key
+            .read(topic, record.key.of(&fetched.buffer));
+        let key = key.map_err(|e| (Stage::KeyConverter, self.converters.key.class_name(), e))?;
+        let value = self
+            .converters
+            .value
+            .read(topic, record.value.of(&fetched.buffer));
+        let value =
+            value.map_err(|e| (Stage::ValueConverter, self.converters.value.class_name(), e))?;
+        let headers = self.read_headers(topic, record, &fetched.buffer)?;
+        let built = ConnectRecord {
+            topic: Rc::clone(topic),
+            kafka_partition: Some(fetched.source.partition),
+            key,
+            value,
+            timestamp: (record.timestamp >= 0).then_some(record.timestamp),
+            headers,
+        };
+        self.chain
+            .apply(
+                built,
+                RecordOrigin::Sink {
+                    offset: record.offset,
+                },
+            )
+            .map_err(|(class, error)| (Stage::Transformation, class, error))
+    }
+}
+
+/// Columns of a batch being built on the struct road.
+#[derive(Default)]
+struct Built {
+    offsets: Vec<i64>,
+    timestamps: Vec<i64>,
+    keys: Vec<SchemaAndValue>,
+    values: Vec<SchemaAndValue>,
+    headers: Vec<Vec<Header>>,
+    routed: Vec<(Rc<str>, Option<i32>)>,
+}
+
+impl Built {
+    fn push(&mut self, record: &RecordRef, done: ConnectRecord) {
+        self.offsets.push(record.offset);
+        self.timestamps.push(done.timestamp.unwrap_or(-1));
+        self.keys.push(done.key);
+        self.values.push(done.value);
+        self.headers.push(done.headers);
+        self.routed.push((done.topic, done.kafka_partition));
+    }
+
+    fn into_batch(self, fetched: FetchedRecords, form: SinkForm, routed: bool) -> SinkBatch {
+        let values = match form {
+            SinkForm::Values => SliceColumn::Values(self.values),
+            SinkForm::Nothing => SliceColumn::Omitted,
+            SinkForm::Text => text_column(&self.values),
+        };
+        let keys = match form {
+            SinkForm::Values => SliceColumn::Values(self.keys),
+            SinkForm::Nothing | SinkForm::Text => SliceColumn::Omitted,
+        };
+        SinkBatch {
+            source: fetched.source,
+            offsets: self.offsets,
+            timestamps: self.timestamps,
+            log_append_time: fetched.log_append_time,
+            keys,
+            values,
+            headers: self.headers,
+            routed: routed.then_some(self.routed),
+            next_offset: fetched.next_offset,
+        }
+    }
+}
+
+fn text_column(values: &[SchemaAndValue]) -> SliceColumn {
+    let mut out = take_vec(64 << 10);
+    let mut spans = Vec::with_capacity(values.len());
+    for value in values {
+        let start = out.len();
+        text::append(&value.value, &mut out);
+        spans.push(span_of(start, out.len()).unwrap_or(Span::NULL));
+    }
+    SliceColumn::Slices {
+        form: SliceForm::Text,
+        buffer: out.into_bytes(),
+        spans,
+    }
+}
+
+fn span_of(start: usize, end: usize) -> Result<Span, ConnectError> {
+    let too_large = |_| ConnectError::data("a batch of converted records is larger than 4 GiB");
+    let len = u32::try_from(end - start).map_err(too_large)?;
+    Ok(Span {
+        start: u32::try_from(start).map_err(too_large)?,
+        len,
+    })
+}
+
+fn describe(fetched: &FetchedRecords, record: &RecordRef) -> String {
+    format!(
+        "{{topic='{}', partition={}, offset={}, timestamp={}, timestampType={}}}",
+        fetched.source.topic,
+        fetched.source.partition,
+        record.offset,
+        record.timestamp,
+        if fetched.log_append_time {
+            "LogAppendTime"
+        } else {
+            "CreateTime"
+        }
+    )
+}

@@ -1,0 +1,523 @@
+//! A sink task: consume → convert → transform → put → commit offset (Kafka: `WorkerSinkTask`).
+//!
+//! At least once: an offset is committed only after the task's `pre_commit` vouched for it. A batch that
+//! the task refuses with a retriable error is kept and offered again unchanged while its partitions are
+//! paused; polling goes on and keeps the group membership.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::control::{Control, Wish};
+use super::conversion::{Converters, SinkConversion};
+use super::errors::ErrorHandler;
+use super::transformation_chain::TransformationChain;
+use super::{InstanceState, Reporter};
+use crate::api::{ConfigMap, ConnectError, SinkBatch, SinkTask, SinkTaskContext, TopicPartition};
+use crate::clients::{ClientError, Consumer, FetchedRecords, Polled, Subscription};
+use crate::metrics::TaskMetrics;
+use crate::shard;
+
+/// What a sink task is made of.
+pub struct SinkParts {
+    /// Connector name.
+    pub connector: Rc<str>,
+    /// Task number.
+    pub number: u32,
+    /// The connector's task.
+    pub task: Box<dyn SinkTask>,
+    /// Converters of the task.
+    pub converters: Converters,
+    /// Its transforms.
+    pub chain: TransformationChain,
+    /// The task's consumer.
+    pub consumer: Rc<dyn Consumer>,
+    /// `topics` or `topics.regex`.
+    pub subscription: Subscription,
+    /// What the control plane wants.
+    pub control: Control,
+    /// Counters.
+    pub metrics: Arc<TaskMetrics>,
+    /// What failed records mean.
+    pub errors: ErrorHandler,
+    /// Where states go.
+    pub report: Reporter,
+    /// `offset.flush.interval.ms`.
+    pub flush_interval: Duration,
+    /// `offset.flush.timeout.ms`.
+    pub flush_timeout: Duration,
+}
+
+impl std::fmt::Debug for SinkParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SinkParts({}-{})", self.connector, self.number)
+    }
+}
+
+/// Runs a sink task until it is stopped or fails.
+///
+/// # Errors
+/// The error that the task is shown FAILED with.
+pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectError> {
+    let context = SinkTaskContext::new(&*parts.connector, parts.number);
+    let SinkParts {
+        mut task,
+        converters,
+        chain,
+        ..
+    } = parts;
+    if let Err(error) = task.start(context.clone(), config).await {
+        task.stop().await;
+        return Err(error);
+    }
+    let conversion = SinkConversion::new(converters, chain, task.form());
+    tracing::info!(
+        plan = %conversion.plan(),
+        "sink task {}-{} started",
+        parts.connector,
+        parts.number
+    );
+    let mut runner = Runner {
+        task,
+        context,
+        conversion,
+        consumer: parts.consumer,
+        control: parts.control,
+        metrics: parts.metrics,
+        errors: parts.errors,
+        report: parts.report,
+        flush_interval: parts.flush_interval,
+        flush_timeout: parts.flush_timeout,
+        partitions: BTreeMap::new(),
+        refused: None,
+        paused: false,
+        next_commit: Instant::now() + parts.flush_interval,
+        commit: None,
+    };
+    runner.consumer.subscribe(parts.subscription);
+    let outcome = runner.execute().await;
+    runner.finish().await;
+    outcome
+}
+
+/// Offsets of an assigned partition (next offset to read).
+#[derive(Debug, Clone, Copy)]
+struct Offsets {
+    /// After the last record handed to the task; the start position before the first.
+    delivered: i64,
+    /// Committed last; −1 when nothing was.
+    committed: i64,
+}
+
+/// A batch that the task refused, kept to be offered again.
+#[derive(Debug)]
+struct Refused {
+    batches: Vec<SinkBatch>,
+    until: Option<Instant>,
+}
+
+/// A commit under way in the background.
+struct Commit {
+    offsets: Vec<(TopicPartition, i64)>,
+    started: Instant,
+    result: Rc<RefCell<Option<Result<(), ClientError>>>>,
+    overdue: bool,
+}
+
+struct Runner {
+    task: Box<dyn SinkTask>,
+    context: SinkTaskContext,
+    conversion: SinkConversion,
+    consumer: Rc<dyn Consumer>,
+    control: Control,
+    metrics: Arc<TaskMetrics>,
+    errors: ErrorHandler,
+    report: Reporter,
+    flush_interval: Duration,
+    flush_timeout: Duration,
+    partitions: BTreeMap<TopicPartition, Offsets>,
+    refused: Option<Refused>,
+    paused: bool,
+    next_commit: Instant,
+    commit: Option<Commit>,
+}
+
+/// `Exiting WorkerSinkTask …`: what Kafka says when `put` fails for good.
+const PUT_FAILED: &str = "Exiting WorkerSinkTask due to unrecoverable exception.";
+
+impl Runner {
+    async fn execute(&mut self) -> Result<(), ConnectError> {
+        if self.control.wish() == Wish::Run {
+            self.report.state(InstanceState::Running);
+        }
+        loop {
+            match self.control.wish() {
+                Wish::Stop => return Ok(()),
+                wish => self.pause_or_resume(wish == Wish::Pause),
+            }
+            self.settle_commit();
+            if Instant::now() >= self.next_commit || self.context.take_commit_request() {
+                self.commit_in_background().await;
+            }
+            for (partition, offset) in self.context.take_seeks() {
+                self.seek(&partition, offset);
+            }
+            if let Some(polled) = self.poll().await? {
+                self.handle(polled).await?;
+            }
+            shard::yield_now().await;
+        }
+    }
+
+    fn pause_or_resume(&mut self, pause: bool) {
+        if pause == self.paused {
+            return;
+        }
+        self.paused = pause;
+        let all: Vec<_> = self.partitions.keys().cloned().collect();
+        if pause {
+            self.consumer.pause(&all);
+            self.context.request_commit();
+            self.report.state(InstanceState::Paused);
+        } else {
+            if self.refused.is_none() {
+                self.consumer.resume(&all);
+            }
+            self.report.state(InstanceState::Running);
+        }
+    }
+
+    fn seek(&mut self, partition: &TopicPartition, offset: i64) {
+        let Some(offsets) = self.partitions.get_mut(partition) else {
+            tracing::warn!(%partition, offset, "the task asked for an offset of a partition that it does not have");
+            return;
+        };
+        offsets.delivered = offset;
+        self.consumer.seek(partition, offset);
+    }
+
+    /// Polls until the next commit, or until the refused batch is due; `None` when the wish changed.
+    async fn poll(&mut self) -> Result<Option<Polled>, ConnectError> {
+        let now = Instant::now();
+        let mut until = self.next_commit;
+        if let Some(Refused {
+            until: Some(due), ..
+        }) = &self.refused
+        {
+            until = until.min(*due);
+        }
+        let wish = self.control.wish();
+        let mut polled = pin!(self.consumer.poll(until.saturating_duration_since(now)));
+        let mut changed = pin!(self.control.changed_from(wish));
+        let polled = std::future::poll_fn(|cx| {
+            if changed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            polled.as_mut().poll(cx).map(Some)
+        })
+        .await;
+        polled.transpose().map_err(consume_failed)
+    }
+
+    async fn handle(&mut self, polled: Polled) -> Result<(), ConnectError> {
+        match polled {
+            Polled::Records(fetched) => self.deliver(fetched).await,
+            Polled::Idle if self.paused => Ok(()),
+            Polled::Idle => self.offer(Vec::new()).await,
+            Polled::Assigned(partitions) => self.open(partitions).await,
+            Polled::Revoked(partitions) => {
+                self.close(&partitions, true).await;
+                Ok(())
+            }
+            Polled::Lost(partitions) => {
+                self.close(&partitions, false).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn deliver(&mut self, fetched: Vec<FetchedRecords>) -> Result<(), ConnectError> {
+        let mut batches = Vec::with_capacity(fetched.len());
+        let mut bytes = 0;
+        for records in fetched {
+            let count = records.records.len() as u64;
+            self.metrics.add_polled(count);
+            bytes += payload(&records);
+            let batch = self
+                .conversion
+                .convert(records, &mut self.errors, &self.metrics)
+                .await?;
+            batches.push(batch);
+        }
+        self.metrics.add_bytes(bytes);
+        self.metrics.set_lag(self.consumer.lag());
+        self.offer(batches).await
+    }
+
+    /// Puts `batches`, or first those that were refused before.
+    async fn offer(&mut self, batches: Vec<SinkBatch>) -> Result<(), ConnectError> {
+        let refused = self.refused.take();
+        let held = refused.is_some();
+        let mut batches = batches;
+        if let Some(mut refused) = refused {
+            refused.batches.append(&mut batches);
+            batches = refused.batches;
+        }
+        let all = || self.partitions.keys().cloned().collect::<Vec<_>>();
+        match self.task.put(&batches).await {
+            Ok(()) => {
+                if held && !self.paused {
+                    self.consumer.resume(&all());
+                }
+                self.delivered(&batches);
+                Ok(())
+            }
+            Err(error) if error.is_retriable() => {
+                tracing::warn!(%error, "the sink refused a batch; it will be offered again");
+                self.consumer.pause(&all());
+                let wait = self.context.take_timeout().unwrap_or(self.retry_wait());
+                self.refused = Some(Refused {
+                    batches,
+                    until: Some(Instant::now() + wait),
+                });
+                Ok(())
+            }
+            Err(error) => Err(ConnectError::connect(PUT_FAILED).with_source(error)),
+        }
+    }
+
+    /// Wait before a refused batch comes again when the task names none: Kafka waits up to the next
+    /// commit; a second is kinder to a disk that has room again.
+    fn retry_wait(&self) -> Duration {
+        self.flush_interval.min(Duration::from_secs(1))
+    }
+
+    fn delivered(&mut self, batches: &[SinkBatch]) {
+        for batch in batches {
+            if let Some(offsets) = self.partitions.get_mut(&batch.source) {
+                offsets.delivered = batch.next_offset;
+            }
+            self.metrics.add_written(batch.len() as u64);
+        }
+    }
+
+    async fn open(&mut self, partitions: Vec<TopicPartition>) -> Result<(), ConnectError> {
+        for partition in &partitions {
+            let delivered = self
+                .consumer
+                .position(partition)
+                .await
+                .map_err(consume_failed)?;
+            self.partitions.insert(
+                partition.clone(),
+                Offsets {
+                    delivered,
+                    committed: -1,
+                },
+            );
+        }
+        if self.paused || self.refused.is_some() {
+            self.consumer.pause(&partitions);
+        }
+        tracing::info!(?partitions, "partitions assigned");
+        self.task.open(&partitions).await
+    }
+
+    /// Gives partitions up: `pre_commit`, `close`, then the commit (when the group still knows us).
+    async fn close(&mut self, partitions: &[TopicPartition], commit: bool) {
+        let held: Vec<_> = partitions
+            .iter()
+            .filter(|p| self.partitions.contains_key(*p))
+            .cloned()
+            .collect();
+        if held.is_empty() {
+            return;
+        }
+        self.wait_for_commit().await;
+        let vouched = if commit {
+            self.pre_commit(&held, true).await
+        } else {
+            None
+        };
+        if let Err(error) = self.task.close(&held).await {
+            tracing::error!(%error, "the task failed to close partitions");
+        }
+        if let Some(offsets) = vouched.filter(|offsets| !offsets.is_empty()) {
+            let committed =
+                shard::timeout(self.flush_timeout, self.consumer.commit(&offsets)).await;
+            let committed = match committed {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(elapsed) => Err(elapsed.to_string()),
+            };
+            self.committed(&offsets, committed);
+        }
+        for partition in &held {
+            self.partitions.remove(partition);
+        }
+        if let Some(refused) = &mut self.refused {
+            refused
+                .batches
+                .retain(|batch| self.partitions.contains_key(&batch.source));
+        }
+        tracing::info!(partitions = ?held, "partitions given up");
+    }
+
+    /// The offsets that the task vouches for, of those in `partitions` that moved since the last commit;
+    /// `None` when it failed.
+    async fn pre_commit(
+        &mut self,
+        partitions: &[TopicPartition],
+        closing: bool,
+    ) -> Option<Vec<(TopicPartition, i64)>> {
+        let delivered = |p: &TopicPartition| Some((p.clone(), self.partitions.get(p)?.delivered));
+        let offsets: Vec<_> = partitions.iter().filter_map(delivered).collect();
+        match self.task.pre_commit(offsets).await {
+            Ok(vouched) => Some(self.checked(vouched)),
+            Err(error) => {
+                tracing::error!(%error, closing, "the task's pre_commit failed; offsets are not committed");
+                self.metrics.add_commit(false);
+                if !closing {
+                    self.rewind().await;
+                }
+                None
+            }
+        }
+    }
+
+    /// Leaves out what is not assigned, beyond what was delivered, or committed already.
+    fn checked(&self, vouched: Vec<(TopicPartition, i64)>) -> Vec<(TopicPartition, i64)> {
+        let moved = |(partition, offset): &(TopicPartition, i64)| {
+            let Some(offsets) = self.partitions.get(partition) else {
+                tracing::warn!(%partition, offset, "the task vouched for a partition that it does not have");
+                return false;
+            };
+            if *offset > offsets.delivered {
+                tracing::warn!(%partition, offset, delivered = offsets.delivered, "the task vouched for records that it was not given");
+                return false;
+            }
+            *offset != offsets.committed
+        };
+        vouched.into_iter().filter(moved).collect()
+    }
+
+    /// Goes back to the last committed offsets after a failed `pre_commit`.
+    async fn rewind(&mut self) {
+        let all: Vec<_> = self.partitions.keys().cloned().collect();
+        let committed = match self.consumer.committed(&all).await {
+            Ok(committed) => committed,
+            Err(error) => {
+                tracing::error!(%error, "committed offsets can't be read for the rewind");
+                return;
+            }
+        };
+        self.refused = None;
+        for (partition, offset) in committed {
+            if let Some(offset) = offset {
+                self.seek(&partition, offset);
+            }
+        }
+    }
+
+    async fn commit_in_background(&mut self) {
+        self.next_commit = Instant::now() + self.flush_interval;
+        if self.commit.as_ref().is_some_and(|commit| !commit.overdue) {
+            return;
+        }
+        let all: Vec<_> = self.partitions.keys().cloned().collect();
+        let Some(offsets) = self.pre_commit(&all, false).await else {
+            return;
+        };
+        if offsets.is_empty() {
+            self.metrics.add_commit(true);
+            return;
+        }
+        let result = Rc::new(RefCell::new(None));
+        let (consumer, slot, sent) = (
+            Rc::clone(&self.consumer),
+            Rc::clone(&result),
+            offsets.clone(),
+        );
+        drop(shard::spawn(async move {
+            let outcome = consumer.commit(&sent).await;
+            *slot.borrow_mut() = Some(outcome);
+        }));
+        self.commit = Some(Commit {
+            offsets,
+            started: Instant::now(),
+            result,
+            overdue: false,
+        });
+    }
+
+    /// Looks after a commit in the background.
+    fn settle_commit(&mut self) {
+        let Some(commit) = &mut self.commit else {
+            return;
+        };
+        let result = commit.result.borrow_mut().take();
+        match result {
+            Some(outcome) => {
+                let offsets = std::mem::take(&mut commit.offsets);
+                self.commit = None;
+                self.committed(&offsets, outcome.map_err(|error| error.to_string()));
+            }
+            None if !commit.overdue && commit.started.elapsed() > self.flush_timeout => {
+                commit.overdue = true;
+                self.metrics.add_commit(false);
+                tracing::warn!("a commit of offsets takes longer than offset.flush.timeout.ms");
+            }
+            None => {}
+        }
+    }
+
+    async fn wait_for_commit(&mut self) {
+        let deadline = Instant::now() + self.flush_timeout;
+        self.settle_commit();
+        while self.commit.is_some() && Instant::now() < deadline {
+            shard::sleep(Duration::from_millis(2)).await;
+            self.settle_commit();
+        }
+    }
+
+    fn committed(&mut self, offsets: &[(TopicPartition, i64)], outcome: Result<(), String>) {
+        self.metrics.add_commit(outcome.is_ok());
+        match outcome {
+            Ok(()) => {
+                for (partition, offset) in offsets {
+                    if let Some(offsets) = self.partitions.get_mut(partition) {
+                        offsets.committed = *offset;
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "offsets were not committed; the next commit will cover them")
+            }
+        }
+    }
+
+    async fn finish(&mut self) {
+        let all: Vec<_> = self.partitions.keys().cloned().collect();
+        self.close(&all, true).await;
+        self.task.stop().await;
+        self.consumer.close(self.flush_timeout).await;
+    }
+}
+
+fn payload(fetched: &FetchedRecords) -> u64 {
+    let lens = fetched
+        .records
+        .iter()
+        .flat_map(|record| [record.key, record.value]);
+    lens.filter(|span| !span.is_null())
+        .map(|span| u64::from(span.len))
+        .sum()
+}
+
+fn consume_failed(error: ClientError) -> ConnectError {
+    ConnectError::connect(PUT_FAILED).with_source(error)
+}

@@ -1,0 +1,721 @@
+//! A source task: poll → transform → convert → produce → track offset (Kafka: `WorkerSourceTask`).
+//!
+//! At least once: an offset is stored only when its record and every record before it in the same source
+//! partition are in Kafka. Offsets go to the mapped store as acknowledgements come and are made durable
+//! every `offset.flush.interval.ms` and at the end.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::control::{Control, Wish};
+use super::conversion::{EncodedRecords, SourceConversion, materialize};
+use super::errors::{ErrorHandler, LogLimit, Stage};
+use super::submitted_records::SubmittedRecords;
+use super::topic_creation::TopicCreation;
+use super::{InstanceState, Reporter};
+use crate::api::connector::OffsetReader;
+use crate::api::{
+    ConfigMap, ConnectError, LocalFuture, SliceBatch, SourceBatch, SourceMap, SourceRecord,
+    SourceTask, SourceTaskContext, Span, TopicPartition,
+};
+use crate::clients::{
+    Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
+};
+use crate::metrics::TaskMetrics;
+use crate::record::RecordHeader;
+use crate::shard::{self, JoinHandle, TaskEnd};
+use crate::storage::OffsetStore;
+
+/// How long a clean close of the producer may take (Kafka: `WorkerSourceTask.close`).
+const PRODUCER_CLOSE: Duration = Duration::from_secs(30);
+/// Wait after a retriable error of `poll`, so that a failing source does not spin.
+const POLL_RETRY: Duration = Duration::from_millis(100);
+/// Offsets are copied to the mapped store at most this often.
+const STORE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// What a source task is made of.
+pub struct SourceParts {
+    /// Connector name.
+    pub connector: Rc<str>,
+    /// Task number.
+    pub number: u32,
+    /// The connector's task.
+    pub task: Box<dyn SourceTask>,
+    /// Converters and transforms.
+    pub conversion: SourceConversion,
+    /// The task's producer.
+    pub producer: Rc<dyn Producer>,
+    /// Creates topics by the connector's rules.
+    pub topics: TopicCreation,
+    /// Source offsets.
+    pub offsets: OffsetStore,
+    /// What the control plane wants.
+    pub control: Control,
+    /// Counters.
+    pub metrics: Arc<TaskMetrics>,
+    /// What failed records mean.
+    pub errors: ErrorHandler,
+    /// Where states go.
+    pub report: Reporter,
+    /// `offset.flush.interval.ms`.
+    pub flush_interval: Duration,
+    /// `offset.flush.timeout.ms`.
+    pub flush_timeout: Duration,
+}
+
+impl std::fmt::Debug for SourceParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SourceParts({}-{})", self.connector, self.number)
+    }
+}
+
+/// Runs a source task until it is stopped or fails.
+///
+/// # Errors
+/// The error that the task is shown FAILED with.
+pub async fn run(parts: SourceParts, config: &ConfigMap) -> Result<(), ConnectError> {
+    let mut runner = Runner::new(parts);
+    let outcome = match runner.start(config).await {
+        Ok(()) => runner.execute().await,
+        Err(error) => Err(error),
+    };
+    runner.finish().await;
+    outcome
+}
+
+/// What ends a wait.
+enum Event {
+    Polled(Result<SourceBatch, ConnectError>),
+    Acked,
+    Control,
+    Flushed(bool),
+    Due,
+}
+
+struct Runner {
+    parts: SourceParts,
+    submitted: SubmittedRecords,
+    /// Records kept for `commit_record`, by batch number.
+    kept: HashMap<u64, Vec<SourceRecord>>,
+    topics: Vec<(Rc<str>, TopicHandle)>,
+    acks: Vec<Ack>,
+    next_flush: Instant,
+    last_store: Instant,
+    /// Whether offsets were put since the last flush.
+    dirty: bool,
+    flush: Option<JoinHandle<bool>>,
+    commit_log: LogLimit,
+}
+
+/// Reads the offsets of one connector.
+struct ConnectorOffsets {
+    connector: Rc<str>,
+    store: OffsetStore,
+}
+
+impl OffsetReader for ConnectorOffsets {
+    fn offset<'a>(
+        &'a self,
+        partition: &'a SourceMap,
+    ) -> LocalFuture<'a, Result<Option<SourceMap>, ConnectError>> {
+        Box::pin(async move { Ok(self.store.get(&self.connector, partition)) })
+    }
+}
+
+impl Runner {
+    fn new(parts: SourceParts) -> Self {
+        let now = Instant::now();
+        Self {
+            next_flush: now + parts.flush_interval,
+            last_store: now,
+            submitted: SubmittedRecords::new(),
+            kept: HashMap::new(),
+            topics: Vec::new(),
+            acks: Vec::new(),
+            dirty: false,
+            flush: None,
+            commit_log: LogLimit::new(5),
+            parts,
+        }
+    }
+
+    async fn start(&mut self, config: &ConfigMap) -> Result<(), ConnectError> {
+        let context = SourceTaskContext {
+            connector: Rc::clone(&self.parts.connector),
+            task: self.parts.number,
+            offsets: Rc::new(ConnectorOffsets {
+                connector: Rc::clone(&self.parts.connector),
+                store: self.parts.offsets.clone(),
+            }),
+        };
+        self.parts.task.start(context, config).await?;
+        tracing::info!(
+            plan = %self.parts.conversion.plan(),
+            "source task {}-{} started",
+            self.parts.connector,
+            self.parts.number
+        );
+        if self.parts.control.wish() == Wish::Run {
+            self.parts.report.state(InstanceState::Running);
+        }
+        Ok(())
+    }
+
+    async fn execute(&mut self) -> Result<(), ConnectError> {
+        loop {
+            match self.parts.control.wish() {
+                Wish::Stop => return Ok(()),
+                Wish::Pause => {
+                    self.pause().await?;
+                    continue;
+                }
+                Wish::Run => {}
+            }
+            self.settle()?;
+            self.flush_if_due();
+            match self.next_event(true).await {
+                Event::Polled(Ok(batch)) => self.send(batch).await?,
+                Event::Polled(Err(error)) if error.is_retriable() => {
+                    tracing::warn!(%error, "poll failed and will be tried again");
+                    shard::sleep(POLL_RETRY).await;
+                }
+                Event::Polled(Err(error)) => return Err(error),
+                Event::Flushed(succeeded) => self.flushed(succeeded).await,
+                Event::Acked | Event::Control | Event::Due => {}
+            }
+            shard::yield_now().await;
+        }
+    }
+
+    async fn pause(&mut self) -> Result<(), ConnectError> {
+        self.parts.report.state(InstanceState::Paused);
+        while self.parts.control.wish() == Wish::Pause {
+            self.settle()?;
+            self.flush_if_due();
+            if let Event::Flushed(succeeded) = self.next_event(false).await {
+                self.flushed(succeeded).await;
+            }
+        }
+        if self.parts.control.wish() == Wish::Run {
+            self.parts.report.state(InstanceState::Running);
+        }
+        Ok(())
+    }
+
+    /// Waits for the first of: a batch (when `polling`), acknowledgements, another wish, the end of a
+    /// flush, the time of the next flush.
+    async fn next_event(&mut self, polling: bool) -> Event {
+        let known = self.parts.control.wish();
+        let producer = Rc::clone(&self.parts.producer);
+        let mut changed = pin!(self.parts.control.changed_from(known));
+        let mut acked = pin!(producer.acked());
+        let mut due = pin!(shard::sleep(
+            self.next_flush.saturating_duration_since(Instant::now())
+        ));
+        let flush = self.flush.as_ref();
+        let mut flushed = pin!(async {
+            match flush {
+                Some(flush) => flush.join().await,
+                None => std::future::pending().await,
+            }
+        });
+        let task = &mut self.parts.task;
+        let mut polled = pin!(async {
+            match polling {
+                true => task.poll().await,
+                false => std::future::pending().await,
+            }
+        });
+        std::future::poll_fn(|cx| {
+            if changed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Control);
+            }
+            if let Poll::Ready(end) = flushed.as_mut().poll(cx) {
+                return Poll::Ready(Event::Flushed(matches!(end, TaskEnd::Done(true))));
+            }
+            if let Poll::Ready(batch) = polled.as_mut().poll(cx) {
+                return Poll::Ready(Event::Polled(batch));
+            }
+            if acked.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Acked);
+            }
+            if flush.is_none() && due.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Due);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    async fn send(&mut self, batch: SourceBatch) -> Result<(), ConnectError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.parts.metrics.add_polled(batch.len() as u64);
+        match batch {
+            SourceBatch::Slices(batch) if self.parts.conversion.takes_slices(&batch) => {
+                self.send_slices(batch).await
+            }
+            SourceBatch::Slices(batch) => self.send_records(materialize(&batch)).await,
+            SourceBatch::Records(records) => self.send_records(records).await,
+        }
+    }
+
+    async fn send_slices(&mut self, mut batch: SliceBatch) -> Result<(), ConnectError> {
+        let Some(topic) = self.topic(&batch.topic).await? else {
+            return Ok(());
+        };
+        let Parts {
+            conversion,
+            errors,
+            metrics,
+            ..
+        } = self.split();
+        let converted = conversion.rewrite(&batch, errors, metrics)?;
+        let number = self.submitted.submit_slices(&mut batch);
+        let keys = match (&converted.keys, &batch.keys) {
+            (Some((buffer, spans)), _) => Some((&buffer[..], &spans[..])),
+            (None, Some(spans)) => Some((&batch.buffer[..], &spans[..])),
+            (None, None) => None,
+        };
+        let values = converted.values.as_deref().unwrap_or(&batch.values);
+        let slices = Slices {
+            partition: batch.kafka_partition,
+            timestamp: batch.timestamp.unwrap_or_else(now_ms),
+            buffer: converted
+                .value_buffer
+                .as_ref()
+                .map_or(&batch.buffer[..], |b| &b[..]),
+            values,
+            keys,
+        };
+        self.parts
+            .metrics
+            .add_bytes(payload(values) + keys.map_or(0, |(_, spans)| payload(spans)));
+        let mut sent = 0;
+        for run in &converted.runs {
+            self.submitted.acknowledge(number, sent, run.start - sent);
+            let slices = Slices {
+                values: &values[..run.end as usize],
+                ..slices
+            };
+            if !self.append_run(topic, &slices, run.start, number).await? {
+                return Ok(());
+            }
+            sent = run.end;
+        }
+        let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
+        self.submitted.acknowledge(number, sent, count - sent);
+        Ok(())
+    }
+
+    /// Appends records `from..` of `slices`; `false` when a stop came while waiting for room.
+    async fn append_run(
+        &mut self,
+        topic: TopicHandle,
+        slices: &Slices<'_>,
+        from: u32,
+        number: u64,
+    ) -> Result<bool, ConnectError> {
+        let mut next = from;
+        while (next as usize) < slices.values.len() {
+            match self
+                .parts
+                .producer
+                .append_slices(topic, slices, next, number)
+            {
+                Ok(reached) => {
+                    next = reached;
+                    if (next as usize) < slices.values.len() && !self.wait_for_room().await? {
+                        return Ok(false);
+                    }
+                }
+                Err((index, error)) => {
+                    let place = format!("record {index} of the batch");
+                    self.refused(&place, error)?;
+                    self.submitted.acknowledge(number, index, 1);
+                    next = index + 1;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    async fn send_records(&mut self, records: Vec<SourceRecord>) -> Result<(), ConnectError> {
+        let Parts {
+            conversion,
+            errors,
+            metrics,
+            ..
+        } = self.split();
+        let encoded = conversion.encode(&records, errors, metrics).await?;
+        self.report_dropped(&records, &encoded);
+        let places = encoded
+            .records
+            .iter()
+            .filter_map(|done| records.get(done.index));
+        let places = places.map(|r| (r.source_partition.as_ref(), r.source_offset.as_ref()));
+        let number = self.submitted.submit_records(places);
+        if self.parts.task.wants_commit_record() {
+            let mut records: Vec<Option<SourceRecord>> = records.into_iter().map(Some).collect();
+            let kept = encoded
+                .records
+                .iter()
+                .filter_map(|done| records.get_mut(done.index)?.take());
+            self.kept.insert(number, kept.collect());
+        }
+        self.append_records(&encoded, number).await
+    }
+
+    /// Filtered and skipped records are done with (Kafka: `commitRecord(record, null)`).
+    fn report_dropped(&mut self, records: &[SourceRecord], encoded: &EncodedRecords) {
+        if !self.parts.task.wants_commit_record() || encoded.records.len() == records.len() {
+            return;
+        }
+        let mut kept = encoded.records.iter().map(|done| done.index).peekable();
+        for (index, record) in records.iter().enumerate() {
+            if kept.next_if_eq(&index).is_none() {
+                self.committed_record(record, None);
+            }
+        }
+    }
+
+    async fn append_records(
+        &mut self,
+        encoded: &EncodedRecords,
+        number: u64,
+    ) -> Result<(), ConnectError> {
+        let mut headers = Vec::new();
+        for (index, record) in encoded.records.iter().enumerate() {
+            let Some(topic) = self.topic(&record.topic).await? else {
+                return Ok(());
+            };
+            headers.clear();
+            headers.extend(record.headers.iter().map(|(key, span)| RecordHeader {
+                key: key.as_bytes(),
+                value: span.of(&encoded.buffer),
+            }));
+            let produced = ProducerRecord {
+                partition: record.partition,
+                timestamp: record.timestamp.unwrap_or_else(now_ms),
+                key: record.key.of(&encoded.buffer),
+                value: record.value.of(&encoded.buffer),
+                headers: &headers,
+            };
+            self.parts
+                .metrics
+                .add_bytes(payload(&[record.key, record.value]));
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let token = RecordToken {
+                batch: number,
+                index,
+            };
+            if !self.append_record(topic, &produced, token).await? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `false` when a stop came while waiting for room.
+    async fn append_record(
+        &mut self,
+        topic: TopicHandle,
+        record: &ProducerRecord<'_>,
+        token: RecordToken,
+    ) -> Result<bool, ConnectError> {
+        loop {
+            match self.parts.producer.append(topic, record, token) {
+                Ok(Append::Taken) => return Ok(true),
+                Ok(Append::Full) => {
+                    if !self.wait_for_room().await? {
+                        return Ok(false);
+                    }
+                }
+                Err(error) => {
+                    self.refused("a record of the batch", error)?;
+                    self.submitted.acknowledge(token.batch, token.index, 1);
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Waits until the producer has room, settling acknowledgements meanwhile; `false` on a stop.
+    async fn wait_for_room(&mut self) -> Result<bool, ConnectError> {
+        self.settle()?;
+        self.flush_if_due();
+        let mut ready = pin!(self.parts.producer.ready());
+        let mut stopped = pin!(self.parts.control.stopped());
+        let room = std::future::poll_fn(|cx| {
+            if let Poll::Ready(ready) = ready.as_mut().poll(cx) {
+                return Poll::Ready(Some(ready));
+            }
+            stopped.as_mut().poll(cx).map(|()| None)
+        })
+        .await;
+        match room {
+            Some(Ok(())) => Ok(true),
+            Some(Err(error)) => Err(send_failed(error)),
+            None => Ok(false),
+        }
+    }
+
+    /// The producer refused a record: skipped where that is tolerated.
+    fn refused(&mut self, place: &str, error: ClientError) -> Result<(), ConnectError> {
+        if !matches!(error, ClientError::RecordTooLarge { .. }) {
+            return Err(send_failed(error));
+        }
+        let Parts {
+            errors, metrics, ..
+        } = self.split();
+        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask";
+        let error = ConnectError::connect(error.to_string())
+            .with_class("org.apache.kafka.common.errors.RecordTooLargeException");
+        errors.handle(Stage::KafkaProduce, class, place, error, metrics)
+    }
+
+    /// The handle of a topic, created by the connector's rules where needed; `None` on a stop.
+    async fn topic(&mut self, name: &Rc<str>) -> Result<Option<TopicHandle>, ConnectError> {
+        let known = |(known, _): &&(Rc<str>, TopicHandle)| Rc::ptr_eq(known, name) || known == name;
+        if let Some((_, handle)) = self.topics.iter().find(known) {
+            return Ok(Some(*handle));
+        }
+        let producer = Rc::clone(&self.parts.producer);
+        let topics = &mut self.parts.topics;
+        let mut found = pin!(async {
+            topics.create_if_wanted(name).await?;
+            producer.topic(name).await.map_err(send_failed)
+        });
+        let mut stopped = pin!(self.parts.control.stopped());
+        let handle = std::future::poll_fn(|cx| {
+            if let Poll::Ready(found) = found.as_mut().poll(cx) {
+                return Poll::Ready(Some(found));
+            }
+            stopped.as_mut().poll(cx).map(|()| None)
+        })
+        .await;
+        let Some(handle) = handle.transpose()? else {
+            return Ok(None);
+        };
+        self.topics.push((Rc::clone(name), handle));
+        Ok(Some(handle))
+    }
+
+    /// Takes acknowledgements and stores the offsets that became safe.
+    fn settle(&mut self) -> Result<(), ConnectError> {
+        let mut acks = std::mem::take(&mut self.acks);
+        self.parts.producer.take_acks(&mut acks);
+        let mut outcome = Ok(());
+        for ack in acks.drain(..) {
+            let settled = self.settle_one(&ack);
+            outcome = outcome.and(settled);
+        }
+        self.acks = acks;
+        self.parts.metrics.set_active(self.submitted.active());
+        if self.last_store.elapsed() >= STORE_INTERVAL {
+            self.store_offsets();
+        }
+        outcome
+    }
+
+    fn settle_one(&mut self, ack: &Ack) -> Result<(), ConnectError> {
+        if let Err(error) = &ack.result {
+            self.refused_later(ack, error)?;
+        } else {
+            self.parts.metrics.add_written(u64::from(ack.count));
+        }
+        self.submitted.acknowledge(ack.batch, ack.first, ack.count);
+        self.report_committed(ack);
+        Ok(())
+    }
+
+    /// A record was given up by the producer after it had been taken.
+    fn refused_later(&mut self, ack: &Ack, error: &ClientError) -> Result<(), ConnectError> {
+        let topic = self.topics.iter().find(|(_, handle)| *handle == ack.topic);
+        let place = format!(
+            "{} records for topic '{}'",
+            ack.count,
+            topic.map_or("unknown", |(name, _)| name)
+        );
+        let Parts {
+            errors, metrics, ..
+        } = self.split();
+        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask";
+        let cause = ConnectError::connect(error.to_string());
+        errors
+            .handle(Stage::KafkaProduce, class, &place, cause, metrics)
+            .map_err(|error| {
+                ConnectError::connect("Unrecoverable exception from producer send callback")
+                    .with_source(error)
+            })
+    }
+
+    /// Calls `commit_record` for each record of an acknowledged run.
+    fn report_committed(&mut self, ack: &Ack) {
+        let Some(records) = self.kept.get_mut(&ack.batch) else {
+            return;
+        };
+        let range = ack.first as usize..(ack.first + ack.count) as usize;
+        let records: Vec<SourceRecord> = match records.get(range) {
+            Some(run) => run.to_vec(),
+            None => return,
+        };
+        let topic = self.topics.iter().find(|(_, handle)| *handle == ack.topic);
+        let topic = topic.map(|(name, _)| Rc::clone(name));
+        for (index, record) in records.iter().enumerate() {
+            let written = match (&ack.result, &topic) {
+                (Ok(acked), Some(topic)) => {
+                    let offset = acked.base_offset + i64::try_from(index).unwrap_or(0);
+                    Some((
+                        TopicPartition::new(Rc::clone(topic), acked.partition),
+                        offset,
+                    ))
+                }
+                _ => None,
+            };
+            self.committed_record(record, written.as_ref().map(|(place, at)| (place, *at)));
+        }
+        if !self.submitted.has_batch(ack.batch) {
+            self.kept.remove(&ack.batch);
+        }
+    }
+
+    fn committed_record(&mut self, record: &SourceRecord, written: Option<(&TopicPartition, i64)>) {
+        if let Err(error) = self.parts.task.commit_record(record, written)
+            && let Some(suppressed) = self.commit_log.admit()
+        {
+            tracing::error!(%error, suppressed, "the task's commit_record failed");
+        }
+    }
+
+    fn store_offsets(&mut self) {
+        self.last_store = Instant::now();
+        let offsets = self.submitted.committable();
+        if offsets.is_empty() {
+            return;
+        }
+        let entries = offsets
+            .iter()
+            .map(|(partition, offset)| (&**partition, Some(offset)));
+        match self.parts.offsets.put(&self.parts.connector, entries) {
+            Ok(()) => self.dirty = true,
+            Err(error) => {
+                self.parts.metrics.add_commit(false);
+                if let Some(suppressed) = self.commit_log.admit() {
+                    tracing::error!(%error, suppressed, "source offsets can't be stored");
+                }
+            }
+        }
+    }
+
+    /// Starts making offsets durable when it is time and no such flush is under way.
+    fn flush_if_due(&mut self) {
+        if self.flush.is_some() || Instant::now() < self.next_flush {
+            return;
+        }
+        self.store_offsets();
+        let dirty = std::mem::take(&mut self.dirty);
+        let (store, limit) = (self.parts.offsets.clone(), self.parts.flush_timeout);
+        self.flush = Some(shard::spawn(async move {
+            !dirty || flush_store(&store, limit).await
+        }));
+    }
+
+    async fn flushed(&mut self, succeeded: bool) {
+        self.flush = None;
+        self.next_flush = Instant::now() + self.parts.flush_interval;
+        self.parts.metrics.add_commit(succeeded);
+        if !succeeded {
+            self.dirty = true;
+            return;
+        }
+        if let Err(error) = self.parts.task.commit().await {
+            tracing::error!(%error, "the task's commit failed");
+        }
+    }
+
+    /// Settles what is in flight, stores and flushes offsets, stops the task.
+    async fn finish(&mut self) {
+        let limit = self.parts.flush_timeout;
+        let producer = Rc::clone(&self.parts.producer);
+        if shard::timeout(limit, producer.flush()).await.is_err() {
+            tracing::warn!(
+                in_flight = producer.in_flight(),
+                "records were not acknowledged within offset.flush.timeout.ms; they will be sent again after the next start"
+            );
+        }
+        if let Err(error) = self.settle() {
+            tracing::warn!(%error, "records failed while the task was ending");
+        }
+        self.store_offsets();
+        if let Some(flush) = self.flush.take() {
+            self.dirty |= !matches!(flush.join().await, TaskEnd::Done(true));
+        }
+        let stored = !self.dirty || flush_store(&self.parts.offsets, limit).await;
+        self.parts.metrics.add_commit(stored);
+        if stored && let Err(error) = self.parts.task.commit().await {
+            tracing::error!(%error, "the task's commit failed");
+        }
+        self.parts.task.stop().await;
+        producer.close(PRODUCER_CLOSE.min(limit)).await;
+        self.parts.topics.close().await;
+    }
+
+    fn split(&mut self) -> Parts<'_> {
+        Parts {
+            conversion: &mut self.parts.conversion,
+            errors: &mut self.parts.errors,
+            metrics: &self.parts.metrics,
+        }
+    }
+}
+
+/// Parts that are used together.
+struct Parts<'a> {
+    conversion: &'a mut SourceConversion,
+    errors: &'a mut ErrorHandler,
+    metrics: &'a TaskMetrics,
+}
+
+async fn flush_store(store: &OffsetStore, limit: Duration) -> bool {
+    match shard::timeout(limit, store.flush()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "source offsets can't be made durable; it will be tried again");
+            false
+        }
+        Err(elapsed) => {
+            tracing::error!(%elapsed, "flushing source offsets timed out (offset.flush.timeout.ms)");
+            false
+        }
+    }
+}
+
+fn send_failed(error: ClientError) -> ConnectError {
+    let kind = if error.is_retriable() {
+        crate::api::ErrorKind::Retriable
+    } else {
+        crate::api::ErrorKind::Connect
+    };
+    ConnectError::new(kind, "Unrecoverable exception trying to send").with_source(error)
+}
+
+fn payload(spans: &[Span]) -> u64 {
+    spans
+        .iter()
+        .filter(|span| !span.is_null())
+        .map(|span| u64::from(span.len))
+        .sum()
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,380 @@
+//! Which source offsets are safe to store (Kafka: `SubmittedRecords`).
+//!
+//! Per source partition, only the contiguous prefix of acknowledged records counts. Records are tracked
+//! in the order they were submitted; a batch of slices is one entry, however many records it has.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+
+use crate::api::{SliceBatch, SourceMap};
+
+/// Source offsets of the records of one submitted slice batch.
+#[derive(Debug)]
+struct SlicePositions {
+    field: Rc<str>,
+    base: i64,
+    positions: Vec<u32>,
+}
+
+impl SlicePositions {
+    /// The offset after record `index`.
+    fn offset(&self, index: usize) -> Option<SourceMap> {
+        let position = self.base + i64::from(*self.positions.get(index)?);
+        let mut map = SourceMap::new();
+        map.insert(self.field.to_string(), position.into());
+        Some(map)
+    }
+}
+
+#[derive(Debug)]
+enum Offsets {
+    Slices(SlicePositions),
+    One(Option<Rc<SourceMap>>),
+}
+
+/// Records submitted together: `prefix` of `count` are acknowledged without a gap.
+#[derive(Debug)]
+struct Entry {
+    count: u32,
+    prefix: u32,
+    /// Acknowledged runs beyond the prefix: first → count.
+    beyond: BTreeMap<u32, u32>,
+    offsets: Offsets,
+}
+
+impl Entry {
+    fn acknowledge(&mut self, first: u32, count: u32) {
+        if first > self.prefix {
+            self.beyond.insert(first, count);
+            return;
+        }
+        self.prefix = self.prefix.max(first + count);
+        while let Some((first, count)) = self.beyond.first_key_value() {
+            if *first > self.prefix {
+                return;
+            }
+            self.prefix = self.prefix.max(first + count);
+            self.beyond.pop_first();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.prefix >= self.count
+    }
+
+    /// The offset after the acknowledged prefix.
+    fn offset(&self) -> Option<SourceMap> {
+        let last = (self.prefix as usize).checked_sub(1)?;
+        match &self.offsets {
+            Offsets::Slices(slices) => slices.offset(last),
+            Offsets::One(offset) => offset.as_ref().map(|offset| (**offset).clone()),
+        }
+    }
+}
+
+/// One source partition: its entries in order, the first with sequence number `front`.
+#[derive(Debug)]
+struct Queue {
+    partition: Rc<SourceMap>,
+    front: u64,
+    entries: VecDeque<Entry>,
+}
+
+/// Where the records of a caller's batch are tracked.
+#[derive(Debug)]
+enum Batch {
+    /// All of them in one entry.
+    Slices {
+        queue: usize,
+        sequence: u64,
+        left: u32,
+    },
+    /// Each by itself: `(queue, sequence)`, `None` for records without a source partition.
+    Records {
+        places: Vec<Option<(usize, u64)>>,
+        left: u32,
+    },
+}
+
+/// Tracks submitted records of one source task.
+#[derive(Debug, Default)]
+pub struct SubmittedRecords {
+    queues: Vec<Queue>,
+    by_partition: HashMap<String, usize>,
+    last_partition: Option<(Rc<SourceMap>, usize)>,
+    batches: HashMap<u64, Batch>,
+    next_batch: u64,
+    active: u64,
+}
+
+impl SubmittedRecords {
+    /// Nothing submitted.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Tracks a slice batch; gives its number for record tokens. Takes the batch's positions.
+    pub fn submit_slices(&mut self, batch: &mut SliceBatch) -> u64 {
+        let count = u32::try_from(batch.values.len()).unwrap_or(u32::MAX);
+        let number = self.number();
+        let Some(partition) = &batch.source_partition else {
+            let places = vec![None; batch.values.len()];
+            self.insert(
+                number,
+                Batch::Records {
+                    places,
+                    left: count,
+                },
+                count,
+            );
+            return number;
+        };
+        let offsets = Offsets::Slices(SlicePositions {
+            field: Rc::clone(&batch.position_field),
+            base: batch.base_position,
+            positions: std::mem::take(&mut batch.positions),
+        });
+        let queue = self.queue(partition);
+        let sequence = self.push(queue, count, offsets);
+        self.insert(
+            number,
+            Batch::Slices {
+                queue,
+                sequence,
+                left: count,
+            },
+            count,
+        );
+        number
+    }
+
+    /// Tracks records one by one: `(source partition, source offset)` of each; gives the batch's number.
+    pub fn submit_records<'a>(
+        &mut self,
+        records: impl Iterator<Item = (Option<&'a Rc<SourceMap>>, Option<&'a Rc<SourceMap>>)>,
+    ) -> u64 {
+        let number = self.number();
+        let mut places = Vec::new();
+        for (partition, offset) in records {
+            let place = partition.map(|partition| {
+                let queue = self.queue(partition);
+                (
+                    queue,
+                    self.push(queue, 1, Offsets::One(offset.map(Rc::clone))),
+                )
+            });
+            places.push(place);
+        }
+        let count = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        self.insert(
+            number,
+            Batch::Records {
+                places,
+                left: count,
+            },
+            count,
+        );
+        number
+    }
+
+    fn insert(&mut self, number: u64, batch: Batch, count: u32) {
+        if count > 0 {
+            self.batches.insert(number, batch);
+            self.active += u64::from(count);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next_batch += 1;
+        self.next_batch
+    }
+
+    fn queue(&mut self, partition: &Rc<SourceMap>) -> usize {
+        if let Some((last, queue)) = &self.last_partition
+            && Rc::ptr_eq(last, partition)
+        {
+            return *queue;
+        }
+        let key = serde_json::to_string(&**partition).unwrap_or_default();
+        let next = self.queues.len();
+        let queue = *self.by_partition.entry(key).or_insert(next);
+        if queue == next {
+            let entries = VecDeque::new();
+            self.queues.push(Queue {
+                partition: Rc::clone(partition),
+                front: 0,
+                entries,
+            });
+        }
+        self.last_partition = Some((Rc::clone(partition), queue));
+        queue
+    }
+
+    fn push(&mut self, queue: usize, count: u32, offsets: Offsets) -> u64 {
+        let queue = &mut self.queues[queue];
+        queue.entries.push_back(Entry {
+            count,
+            prefix: 0,
+            beyond: BTreeMap::new(),
+            offsets,
+        });
+        queue.front + queue.entries.len() as u64 - 1
+    }
+
+    /// Records `first..first + count` of batch `number` are in Kafka.
+    pub fn acknowledge(&mut self, number: u64, first: u32, count: u32) {
+        if count == 0 {
+            return;
+        }
+        let Some(batch) = self.batches.get_mut(&number) else {
+            return;
+        };
+        let left = match batch {
+            Batch::Slices {
+                queue,
+                sequence,
+                left,
+            } => {
+                self.queues[*queue].acknowledge(*sequence, first, count);
+                *left -= count.min(*left);
+                *left
+            }
+            Batch::Records { places, left } => {
+                let run = places
+                    .iter()
+                    .skip(first as usize)
+                    .take(count as usize)
+                    .flatten();
+                for (queue, sequence) in run {
+                    self.queues[*queue].acknowledge(*sequence, 0, 1);
+                }
+                *left -= count.min(*left);
+                *left
+            }
+        };
+        self.active -= u64::from(count).min(self.active);
+        if left == 0 {
+            self.batches.remove(&number);
+        }
+    }
+
+    /// Whether records of batch `number` are still unacknowledged.
+    pub fn has_batch(&self, number: u64) -> bool {
+        self.batches.contains_key(&number)
+    }
+
+    /// Records submitted and not yet acknowledged.
+    pub fn active(&self) -> u64 {
+        self.active
+    }
+
+    /// Takes the offsets that became safe to store since the last call: one per source partition.
+    pub fn committable(&mut self) -> Vec<(Rc<SourceMap>, SourceMap)> {
+        let found = self.queues.iter_mut().filter_map(|queue| {
+            let offset = queue.take_committable()?;
+            Some((Rc::clone(&queue.partition), offset))
+        });
+        found.collect()
+    }
+}
+
+impl Queue {
+    fn acknowledge(&mut self, sequence: u64, first: u32, count: u32) {
+        let index = sequence
+            .checked_sub(self.front)
+            .and_then(|index| usize::try_from(index).ok());
+        if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
+            entry.acknowledge(first, count);
+        }
+    }
+
+    fn take_committable(&mut self) -> Option<SourceMap> {
+        let mut offset = None;
+        while let Some(entry) = self.entries.front().filter(|entry| entry.is_done()) {
+            offset = entry.offset().or(offset);
+            self.entries.pop_front();
+            self.front += 1;
+        }
+        let partly = self.entries.front().and_then(Entry::offset);
+        partly.or(offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(key: &str, value: i64) -> SourceMap {
+        let mut map = SourceMap::new();
+        map.insert(key.to_owned(), value.into());
+        map
+    }
+
+    fn slices(partition: &Rc<SourceMap>, base: i64, positions: &[u32]) -> SliceBatch {
+        SliceBatch {
+            topic: "t".into(),
+            kafka_partition: None,
+            timestamp: None,
+            buffer: bytes::Bytes::new(),
+            values: vec![crate::api::Span { start: 0, len: 0 }; positions.len()],
+            keys: None,
+            form: crate::api::SliceForm::Text,
+            value_schema: None,
+            source_partition: Some(Rc::clone(partition)),
+            position_field: "position".into(),
+            base_position: base,
+            positions: positions.to_vec(),
+        }
+    }
+
+    #[test]
+    fn only_the_contiguous_prefix_of_a_slice_batch_is_committable() {
+        let partition = Rc::new(map("filename", 1));
+        let mut submitted = SubmittedRecords::new();
+        let batch = submitted.submit_slices(&mut slices(&partition, 100, &[5, 9, 20, 30]));
+        submitted.acknowledge(batch, 2, 1);
+        assert_eq!(submitted.committable(), []);
+        submitted.acknowledge(batch, 0, 1);
+        assert_eq!(
+            submitted.committable(),
+            [(Rc::clone(&partition), map("position", 105))]
+        );
+        submitted.acknowledge(batch, 1, 1);
+        assert_eq!(
+            submitted.committable(),
+            [(Rc::clone(&partition), map("position", 120))]
+        );
+        assert_eq!(submitted.active(), 1);
+        submitted.acknowledge(batch, 3, 1);
+        assert_eq!(submitted.committable(), [(partition, map("position", 130))]);
+        assert_eq!(submitted.active(), 0);
+        assert_eq!(submitted.committable(), []);
+    }
+
+    #[test]
+    fn a_later_batch_waits_for_an_earlier_one_of_its_partition_alone() {
+        let (a, b) = (Rc::new(map("f", 1)), Rc::new(map("f", 2)));
+        let mut submitted = SubmittedRecords::new();
+        let first = submitted.submit_slices(&mut slices(&a, 0, &[1]));
+        let second = submitted.submit_slices(&mut slices(&a, 1, &[1]));
+        let other = submitted.submit_slices(&mut slices(&b, 0, &[7]));
+        submitted.acknowledge(second, 0, 1);
+        submitted.acknowledge(other, 0, 1);
+        assert_eq!(submitted.committable(), [(b, map("position", 7))]);
+        submitted.acknowledge(first, 0, 1);
+        assert_eq!(submitted.committable(), [(a, map("position", 2))]);
+    }
+
+    #[test]
+    fn records_of_equal_partitions_share_a_queue_even_when_the_maps_are_different_objects() {
+        let mut submitted = SubmittedRecords::new();
+        let partitions = [Rc::new(map("id", 0)), Rc::new(map("id", 0))];
+        let offsets = [Rc::new(map("seqno", 1)), Rc::new(map("seqno", 2))];
+        let pairs = partitions.iter().map(Some).zip(offsets.iter().map(Some));
+        let batch = submitted.submit_records(pairs);
+        submitted.acknowledge(batch, 1, 1);
+        assert_eq!(submitted.committable(), []);
+        submitted.acknowledge(batch, 0, 1);
+        assert_eq!(submitted.committable().len(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! Instances: the running connectors and tasks, their numbers, their events, and the fence around each.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api::{ConfigMap, ConnectError};
+use crate::clients::{Admin, Consumer, Producer};
+use crate::shard::{self, JoinHandle, ShardHandle, TaskEnd};
+use crate::task::InstanceState;
+use crate::task::control::ControlHandle;
+
+/// Number of an instance, never used twice in a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InstanceId(pub u64);
+
+/// A task of a connector.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectorTaskId {
+    /// Connector name.
+    pub connector: String,
+    /// Task number, from 0.
+    pub task: u32,
+}
+
+impl std::fmt::Display for ConnectorTaskId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.connector, self.task)
+    }
+}
+
+/// What an instance tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InstanceEvent {
+    /// A connector instance generated task configurations (again).
+    TaskConfigs(Vec<ConfigMap>),
+    /// Its state changed.
+    State(InstanceState),
+    /// It is gone; nothing more comes from it.
+    Ended,
+}
+
+/// An event and whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerEvent {
+    /// The instance.
+    pub instance: InstanceId,
+    /// What it tells.
+    pub event: InstanceEvent,
+}
+
+/// Gives the event back when the receiver is full, `None` when it is gone.
+type TrySend = dyn Fn(WorkerEvent) -> Result<(), Option<WorkerEvent>> + Send + Sync;
+
+/// Where events go. Never blocks a shard: a full receiver is tried again.
+#[derive(Clone)]
+pub struct EventSink(Arc<TrySend>);
+
+impl std::fmt::Debug for EventSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EventSink")
+    }
+}
+
+/// Wait before a full receiver is tried again.
+const RETRY: Duration = Duration::from_millis(10);
+
+impl EventSink {
+    /// A sink over a non-blocking `try_send`.
+    pub fn new(
+        try_send: impl Fn(WorkerEvent) -> Result<(), Option<WorkerEvent>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(try_send))
+    }
+
+    /// Sends an event from a shard.
+    pub fn send(&self, instance: InstanceId, event: InstanceEvent) {
+        let Err(Some(mut refused)) = (self.0)(WorkerEvent { instance, event }) else {
+            return;
+        };
+        let sink = self.clone();
+        drop(shard::spawn(async move {
+            loop {
+                shard::sleep(RETRY).await;
+                match (sink.0)(refused) {
+                    Err(Some(again)) => refused = again,
+                    Ok(()) | Err(None) => return,
+                }
+            }
+        }));
+    }
+}
+
+/// The control plane's hold on an instance.
+#[derive(Debug)]
+pub struct Instance {
+    /// `<connector>` or `<connector>-<task>`.
+    pub name: String,
+    /// Sets the wish.
+    pub control: ControlHandle,
+    /// Where it runs.
+    pub(super) shard: ShardHandle,
+}
+
+/// Clients of an instance, so that they can be closed when its future is gone.
+#[derive(Default, Clone)]
+pub(super) struct Clients(Rc<RefCell<Vec<Client>>>);
+
+pub(super) enum Client {
+    Producer(Rc<dyn Producer>),
+    Consumer(Rc<dyn Consumer>),
+    Admin(Rc<dyn Admin>),
+}
+
+impl Clients {
+    pub(super) fn add(&self, client: Client) {
+        self.0.borrow_mut().push(client);
+    }
+
+    async fn close(&self) {
+        let clients = self.0.take();
+        for client in clients {
+            match client {
+                Client::Producer(producer) => producer.close(Duration::ZERO).await,
+                Client::Consumer(consumer) => consumer.close(Duration::from_secs(1)).await,
+                Client::Admin(admin) => admin.close().await,
+            }
+        }
+    }
+}
+
+/// An instance's running future.
+type Running = Rc<JoinHandle<Result<(), ConnectError>>>;
+
+thread_local! {
+    /// Futures of this shard's instances, for cancelling them.
+    static RUNNING: RefCell<HashMap<InstanceId, Running>> = RefCell::default();
+}
+
+/// Runs an instance's future on the current shard behind a fence, and tells how it ended. A cancelled
+/// instance tells nothing.
+pub(super) async fn supervise(
+    instance: InstanceId,
+    events: EventSink,
+    clients: Clients,
+    future: impl Future<Output = Result<(), ConnectError>> + 'static,
+) {
+    let handle = Rc::new(shard::spawn(future));
+    RUNNING.with_borrow_mut(|running| running.insert(instance, Rc::clone(&handle)));
+    let end = handle.join().await;
+    RUNNING.with_borrow_mut(|running| running.remove(&instance));
+    let state = match end {
+        TaskEnd::Done(Ok(())) => InstanceState::Stopped,
+        TaskEnd::Done(Err(error)) => {
+            tracing::error!(
+                trace = error.trace(),
+                "failed and will not recover until restarted"
+            );
+            InstanceState::Failed(error.trace())
+        }
+        TaskEnd::Panicked(panicked) => {
+            tracing::error!(%panicked, "connector code panicked; this instance alone has failed");
+            clients.close().await;
+            let error = ConnectError::connect(panicked.to_string());
+            InstanceState::Failed(error.trace())
+        }
+        TaskEnd::Cancelled => {
+            clients.close().await;
+            return;
+        }
+    };
+    events.send(instance, InstanceEvent::State(state));
+    events.send(instance, InstanceEvent::Ended);
+}
+
+/// Drops an instance's future; runs on its shard.
+pub(super) async fn cancel(instance: InstanceId) {
+    if let Some(handle) = RUNNING.with_borrow(|running| running.get(&instance).map(Rc::clone)) {
+        handle.abort();
+    }
+}

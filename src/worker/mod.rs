@@ -1,0 +1,238 @@
+//! Which connectors and tasks run in this process, and on which shard.
+//!
+//! The [`Worker`] belongs to the herder's thread: it picks shards, starts instances there, and keeps
+//! their counters. Everything that can take time (files of config providers, connector code, clients)
+//! happens on the shard, behind the fence of [`instance`]. An instance is placed on the shard that holds
+//! the fewest and stays there.
+
+mod connector;
+mod instance;
+mod log;
+mod sources;
+mod task;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use instance::{ConnectorTaskId, EventSink, Instance, InstanceEvent, InstanceId, WorkerEvent};
+pub use log::LogAccess;
+pub use task::TaskToStart;
+
+use crate::api::{ConfigMap, ConnectorKind};
+use crate::config::WorkerConfig;
+use crate::config::provider::Providers;
+use crate::metrics::{TaskMetrics, TaskReading};
+use crate::plugins::Plugins;
+use crate::shard::{ShardHandle, Shards};
+use crate::storage::OffsetStore;
+use crate::task::control::{Wish, control};
+
+/// How long the shards may take to end once their instances have.
+const SHARDS_STOP: Duration = Duration::from_secs(2);
+
+/// What every instance of a worker shares. Threads share it behind an `Arc`.
+#[derive(Debug)]
+pub struct WorkerShared {
+    /// The worker's configuration.
+    pub config: WorkerConfig,
+    /// For references in connectors' configurations.
+    pub providers: Providers,
+    /// Connectors and converters.
+    pub plugins: Plugins,
+    /// Source offsets.
+    pub offsets: OffsetStore,
+    /// Kafka, or the embedded log.
+    pub log: Box<dyn LogAccess>,
+}
+
+/// Counters of the tasks that run, for the progress line and the REST API.
+#[derive(Debug, Clone, Default)]
+pub struct MetricsRegistry(Arc<Mutex<BTreeMap<ConnectorTaskId, RegisteredTask>>>);
+
+#[derive(Debug)]
+struct RegisteredTask {
+    kind: ConnectorKind,
+    metrics: Arc<TaskMetrics>,
+}
+
+impl MetricsRegistry {
+    fn register(&self, id: ConnectorTaskId, kind: ConnectorKind) -> Arc<TaskMetrics> {
+        let metrics = Arc::new(TaskMetrics::new());
+        let registered = RegisteredTask {
+            kind,
+            metrics: Arc::clone(&metrics),
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, registered);
+        metrics
+    }
+
+    /// Readings of all tasks that were started since their connector was, by connector and number.
+    pub fn read(&self) -> Vec<(ConnectorTaskId, ConnectorKind, TaskReading)> {
+        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks
+            .iter()
+            .map(|(id, task)| (id.clone(), task.kind, task.metrics.read()))
+            .collect()
+    }
+
+    fn forget(&self, connector: &str) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|id, _| id.connector != connector);
+    }
+}
+
+/// Starts and cancels instances.
+#[derive(Debug)]
+pub struct Worker {
+    shared: Arc<WorkerShared>,
+    shards: Option<Shards>,
+    placed: BTreeMap<InstanceId, usize>,
+    metrics: MetricsRegistry,
+}
+
+impl Worker {
+    /// A worker over running shards.
+    pub fn new(shared: Arc<WorkerShared>, shards: Shards, metrics: MetricsRegistry) -> Self {
+        Self {
+            shared,
+            shards: Some(shards),
+            placed: BTreeMap::new(),
+            metrics,
+        }
+    }
+
+    /// Tells source from sink by a raw configuration, from any thread.
+    pub fn kinds(&self) -> impl Fn(&ConfigMap) -> Result<ConnectorKind, String> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |config| {
+            let class = config.get("connector.class").and_then(Option::as_deref);
+            let class = class.map(str::trim).filter(|class| !class.is_empty());
+            let class = class.ok_or_else(|| {
+                format!(
+                    "Connector config {:?} contains no connector type",
+                    config.keys()
+                )
+            })?;
+            let plugin = shared
+                .plugins
+                .connector(class)
+                .map_err(|error| error.to_string())?;
+            Ok(plugin.kind())
+        }
+    }
+
+    /// Starts a connector instance.
+    ///
+    /// # Errors
+    /// The trace that it is shown FAILED with: no shard takes it.
+    pub fn start_connector(
+        &mut self,
+        instance: InstanceId,
+        name: &str,
+        config: ConfigMap,
+        wish: Wish,
+        events: EventSink,
+    ) -> Result<Instance, String> {
+        let (handle, control) = control(wish);
+        self.metrics.forget(name);
+        let start = connector::ConnectorStart {
+            instance,
+            name: name.to_owned(),
+            config,
+            control,
+            events,
+            shared: Arc::clone(&self.shared),
+        };
+        let shard = self.place(instance);
+        shard
+            .start(move || connector::run(start))
+            .map_err(|_| stuck(&shard))?;
+        Ok(Instance {
+            name: name.to_owned(),
+            control: handle,
+            shard,
+        })
+    }
+
+    /// Starts a task.
+    ///
+    /// # Errors
+    /// The trace that it is shown FAILED with: no shard takes it.
+    pub fn start_task(
+        &mut self,
+        instance: InstanceId,
+        task: TaskToStart,
+        events: EventSink,
+    ) -> Result<Instance, String> {
+        let (handle, control) = control(task.wish);
+        let name = task.id.to_string();
+        let metrics = self.metrics.register(task.id.clone(), task.kind);
+        let shared = Arc::clone(&self.shared);
+        let shard = self.place(instance);
+        let start = task::TaskStart {
+            instance,
+            task,
+            control,
+            events,
+            metrics,
+            shared,
+        };
+        shard
+            .start(move || task::run(start))
+            .map_err(|_| stuck(&shard))?;
+        Ok(Instance {
+            name,
+            control: handle,
+            shard,
+        })
+    }
+
+    /// Drops an instance that does not stop.
+    pub fn cancel(&mut self, id: InstanceId, instance: &Instance) {
+        self.placed.remove(&id);
+        if instance.shard.start(move || instance::cancel(id)).is_err() {
+            tracing::error!("{}: {}", instance.name, stuck(&instance.shard));
+        }
+    }
+
+    /// An instance has ended: its place is free.
+    pub fn ended(&mut self, instance: InstanceId) {
+        self.placed.remove(&instance);
+    }
+
+    /// Ends the shards.
+    pub fn stop(&mut self) {
+        let Some(shards) = self.shards.take() else {
+            return;
+        };
+        if !shards.stop(SHARDS_STOP) {
+            tracing::warn!("a shard did not end; connector code is blocking it");
+        }
+    }
+
+    /// The shard with the fewest instances.
+    fn place(&mut self, instance: InstanceId) -> ShardHandle {
+        let handles = self.shards.as_ref().map_or(&[][..], Shards::handles);
+        let load = |shard: &&ShardHandle| {
+            self.placed
+                .values()
+                .filter(|placed| **placed == shard.index)
+                .count()
+        };
+        let shard = handles.iter().min_by_key(load).cloned();
+        let shard = shard.unwrap_or_else(ShardHandle::closed);
+        self.placed.insert(instance, shard.index);
+        shard
+    }
+}
+
+fn stuck(shard: &ShardHandle) -> String {
+    format!(
+        "shard {} takes no more work: its mailbox is full or it has ended",
+        shard.index
+    )
+}
