@@ -2,7 +2,7 @@
 
 use super::{
     BooleanConverter, ByteArrayConverter, JsonConverter, NumberConverter, NumberType,
-    StringConverter,
+    SimpleHeaderConverter, StringConverter,
 };
 use crate::api::config_def::ConfigDef;
 use crate::api::{ConfigMap, ConnectError, Converter, HeaderConverter};
@@ -103,6 +103,13 @@ pub const ALL: &[ConverterPlugin] = &[
         JsonConverter::config_def,
         |config, is_key| JsonConverter::new(config, is_key)
     ),
+    ConverterPlugin {
+        class: SimpleHeaderConverter::CLASS,
+        aliases: ["SimpleHeaderConverter", "Simple"],
+        config_def: SimpleHeaderConverter::config_def,
+        converter: None,
+        header_converter: |config| Ok(Box::new(SimpleHeaderConverter::new(config)?)),
+    },
     plugin!(
         StringConverter::CLASS,
         ["StringConverter", "String"],

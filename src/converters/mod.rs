@@ -16,6 +16,7 @@ mod config;
 mod json;
 mod list;
 mod number;
+mod simple_header;
 mod string;
 
 pub use boolean::BooleanConverter;
@@ -23,6 +24,7 @@ pub use byte_array::ByteArrayConverter;
 pub use json::JsonConverter;
 pub use list::{ALL, ConverterPlugin, NewConverter, NewHeaderConverter};
 pub use number::{NumberConverter, NumberType};
+pub use simple_header::SimpleHeaderConverter;
 pub use string::StringConverter;
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ use crate::api::{
 };
 
 /// Answers that Java 17 gives and Java 19, which prints the shortest digits of a float, does not.
-const OLD_JAVA: [(&str, &str); 1] = [("f32 2.14748365E9", "f32 2.1474836E9")];
+const OLD_JAVA: [(&str, &str); 3] = [
+    ("f32 2.14748365E9", "f32 2.1474836E9"),
+    ("f32 1.23456792E8", "f32 1.2345679E8"),
+    ("f32 1.17549435E-38", "f32 1.1754944E-38"),
+];
 
 #[test]
 fn json_converter_reads_as_apache_s() {
@@ -30,6 +34,11 @@ fn converters_write_as_apache_s() {
 #[test]
 fn simple_converters_read_and_write_as_apache_s() {
     check(include_str!("fixtures/others.tsv"));
+}
+
+#[test]
+fn simple_header_converter_reads_and_writes_as_apache_s() {
+    check(include_str!("fixtures/header.tsv"));
 }
 
 /// On a thread with room to print 1000 nested values without optimisation.
@@ -127,6 +136,11 @@ fn header_converter(
     class: &str,
     config: &ConfigMap,
 ) -> Result<Box<dyn HeaderConverter>, ConnectError> {
+    if class == "SimpleHeaderConverter" {
+        return Ok(Box::new(SimpleHeaderConverter::in_zone(
+            jiff::tz::TimeZone::UTC,
+        )));
+    }
     let plugin = ALL
         .iter()
         .find(|plugin| plugin.aliases[0] == class)

@@ -5,6 +5,8 @@
 //! one by insertion. Tables of more than eight entries in one bucket become trees in Java; that order
 //! is not imitated.
 
+use std::collections::HashMap;
+
 use bigdecimal::num_bigint::{BigInt, Sign};
 
 use super::Value;
@@ -48,6 +50,72 @@ pub fn bucket(hash: i32, size: usize) -> usize {
 pub fn sort_entries(entries: &mut [(Value, Value)], capacity: usize) {
     let size = grown(capacity, entries.len());
     entries.sort_by_cached_key(|(key, _)| bucket(hash(key), size));
+}
+
+/// Collects the entries of a map: a key put again keeps its place and gets the new value, as in Java.
+/// Byte arrays and structs are never equal, since Java compares the former by identity.
+#[derive(Debug, Default)]
+pub struct UniqueEntries {
+    entries: Vec<(Value, Value)>,
+    places: HashMap<Vec<u8>, usize>,
+}
+
+impl UniqueEntries {
+    /// Puts a value under a key.
+    pub fn put(&mut self, key: Value, value: Value) {
+        let mut identity = Vec::new();
+        if identify(&key, &mut identity) {
+            let place = *self.places.entry(identity).or_insert(self.entries.len());
+            if let Some(known) = self.entries.get_mut(place) {
+                known.1 = value;
+                return;
+            }
+        }
+        self.entries.push((key, value));
+    }
+
+    /// The entries in the order in which their keys were first put.
+    pub fn into_entries(self) -> Vec<(Value, Value)> {
+        self.entries
+    }
+}
+
+/// Appends bytes that are the same for keys that are equal in Java; false if the key equals no other.
+fn identify(key: &Value, out: &mut Vec<u8>) -> bool {
+    let (tag, bits) = match key {
+        Value::Null => (0, 0),
+        Value::Boolean(flag) => (1, u64::from(*flag)),
+        Value::Int8(number) => (2, i64::from(*number).cast_unsigned()),
+        Value::Int16(number) => (3, i64::from(*number).cast_unsigned()),
+        Value::Int32(number) => (4, i64::from(*number).cast_unsigned()),
+        Value::Int64(number) => (5, number.cast_unsigned()),
+        Value::Float32(number) if number.is_nan() => (6, u64::MAX),
+        Value::Float32(number) => (6, u64::from(number.to_bits())),
+        Value::Float64(number) if number.is_nan() => (7, u64::MAX),
+        Value::Float64(number) => (7, number.to_bits()),
+        Value::String(text) => (8, text.len() as u64),
+        Value::Array(items) => (9, items.len() as u64),
+        Value::Map(entries) => (10, entries.len() as u64),
+        Value::Decimal(number) => (11, number.as_bigint_and_scale().1.cast_unsigned()),
+        Value::Date(millis) | Value::Time(millis) | Value::Timestamp(millis) => {
+            (12, millis.cast_unsigned())
+        }
+        Value::Bytes(_) | Value::Struct(_) => return false,
+    };
+    out.push(tag);
+    out.extend(bits.to_be_bytes());
+    match key {
+        Value::String(text) => out.extend(text.as_bytes()),
+        Value::Decimal(number) => out.extend(number.as_bigint_and_scale().0.to_signed_bytes_be()),
+        Value::Array(items) => return items.iter().all(|item| identify(item, out)),
+        Value::Map(entries) => {
+            return entries
+                .iter()
+                .all(|(key, value)| identify(key, out) && identify(value, out));
+        }
+        _ => {}
+    }
+    true
 }
 
 /// `hashCode` of a string.

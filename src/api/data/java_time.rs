@@ -1,6 +1,5 @@
-//! Java's texts of `java.util.Date`, in the default time zone as Java has it.
-//!
-//! Dates before October 1582 follow the Gregorian calendar here, where Java changes to the Julian one.
+//! Java's texts of `java.util.Date`, in the default time zone as Java has it and in Java's calendar,
+//! which is the Julian one before 15 October 1582.
 
 use std::io::Write as _;
 
@@ -29,16 +28,33 @@ pub struct Civil {
     pub epoch_day: i64,
 }
 
+/// Day since the epoch on which the Gregorian calendar begins.
+const GREGORIAN_START: i64 = -141_427;
+/// Days from 1 March of year 0 of each calendar to the epoch.
+const GREGORIAN_ERA: i64 = 719_468;
+const JULIAN_ERA: i64 = 719_470;
+
 /// What the clock shows at `millis` since the epoch, already moved by the zone's offset.
 pub fn civil(millis: i64) -> Civil {
     let epoch_day = millis.div_euclid(MILLIS_PER_DAY);
-    // Howard Hinnant's days-to-civil, in eras of 400 years that begin in March.
-    let shifted = epoch_day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Howard Hinnant's days-to-civil: years that begin in March, in eras after which leap days repeat.
+    let (march_year, day_of_year) = if epoch_day < GREGORIAN_START {
+        let day = epoch_day + JULIAN_ERA;
+        let day_of_era = day.rem_euclid(1_461);
+        let year_of_era = (day_of_era - day_of_era / 1_460) / 365;
+        let year = day.div_euclid(1_461) * 4 + year_of_era;
+        (year, day_of_era - 365 * year_of_era)
+    } else {
+        let day = epoch_day + GREGORIAN_ERA;
+        let day_of_era = day.rem_euclid(146_097);
+        let leaps = day_of_era / 1_460 - day_of_era / 36_524 + day_of_era / 146_096;
+        let year_of_era = (day_of_era - leaps) / 365;
+        let year = day.div_euclid(146_097) * 400 + year_of_era;
+        (
+            year,
+            day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100),
+        )
+    };
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 {
@@ -47,7 +63,7 @@ pub fn civil(millis: i64) -> Civil {
         month_from_march - 9
     };
     Civil {
-        year: year_of_era + era * 400 + i64::from(month <= 2),
+        year: march_year + i64::from(month <= 2),
         month: u8::try_from(month).unwrap_or(1),
         day: u8::try_from(day).unwrap_or(1),
         millis_of_day: millis.rem_euclid(MILLIS_PER_DAY),
@@ -61,12 +77,14 @@ pub fn epoch_day(year: i64, month: i64, day: i64) -> i64 {
     let year = year + (month - 1).div_euclid(12);
     let month = (month - 1).rem_euclid(12) + 1;
     let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
     let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * month_from_march + 2) / 5;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468 + day - 1
+    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    let gregorian = year * 365 + leaps + of_year - GREGORIAN_ERA;
+    if gregorian >= GREGORIAN_START {
+        return gregorian;
+    }
+    year * 365 + year.div_euclid(4) + of_year - JULIAN_ERA
 }
 
 /// The zone's offset from UTC at an instant, in milliseconds, and its short name.
@@ -106,7 +124,7 @@ pub fn append_date_to_string(zone: &TimeZone, millis: i64, out: &mut Vec<u8>) {
     write_infallibly(
         out,
         format_args!(
-            "{} {} {:02} {:02}:{:02}:{:02} {name} {year:04}",
+            "{} {} {:02} {:02}:{:02}:{:02} {name} {year}",
             DAYS.get(weekday).unwrap_or(&""),
             MONTHS.get(month).unwrap_or(&""),
             at.day,

@@ -14,6 +14,7 @@ mod schema;
 pub mod text;
 mod validate;
 mod value;
+pub mod values;
 
 pub use schema::{Field, Schema, SchemaBuilder, SchemaRef, SchemaType, logical};
 pub use value::{SchemaAndValue, Struct, Value};

@@ -1,6 +1,7 @@
 //! Schemas: type, optionality, default, name, version, doc, parameters, and the parts of arrays, maps
 //! and structs (Kafka: `ConnectSchema`, `SchemaBuilder`).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -200,7 +201,9 @@ impl fmt::Display for Schema {
 /// Java throws: with a builder that moves, setting twice is a choice and no accident of sharing.
 #[derive(Debug, Clone)]
 pub struct SchemaBuilder {
-    pub(super) schema: Schema,
+    schema: Schema,
+    /// Names of the fields so far: a schema may come from a record and have thousands.
+    names: HashSet<String>,
 }
 
 impl SchemaBuilder {
@@ -208,6 +211,7 @@ impl SchemaBuilder {
     /// for its parts; use [`SchemaBuilder::array`] and [`SchemaBuilder::map`].
     pub fn new(kind: SchemaType) -> Self {
         Self {
+            names: HashSet::new(),
             schema: Schema {
                 kind,
                 optional: false,
@@ -256,6 +260,11 @@ impl SchemaBuilder {
     pub fn from_schema(schema: &Schema) -> Self {
         Self {
             schema: schema.clone(),
+            names: schema
+                .fields
+                .iter()
+                .map(|field| field.name.clone())
+                .collect(),
         }
     }
 
@@ -340,7 +349,7 @@ impl SchemaBuilder {
         if name.is_empty() {
             return Err(invalid("fieldName cannot be null."));
         }
-        if self.schema.field(&name).is_some() {
+        if !self.names.insert(name.clone()) {
             return Err(invalid(format!(
                 "Cannot create field because of field name duplication {name}"
             )));

@@ -176,8 +176,7 @@ impl<'a> Reader<'a> {
     }
 
     fn tuples(self, schema: &SchemaRef, at: usize) -> Result<Vec<(Value, Value)>, ConnectError> {
-        let mut entries: Vec<(Value, Value)> = Vec::with_capacity(self.view.len(at));
-        let mut by_hash: HashMap<i32, Vec<usize>> = HashMap::new();
+        let mut entries = java_hash::UniqueEntries::default();
         for tuple in self.view.elements(at) {
             if self.view.kind(tuple) != Kind::Array {
                 return Err(self.mismatch(
@@ -193,21 +192,9 @@ impl<'a> Reader<'a> {
             }
             let key = self.part(schema.key_schema(), tuple + 1)?;
             let value = self.part(schema.value_schema(), self.view.next(tuple + 1))?;
-            let same_hash = by_hash.entry(java_hash::hash(&key)).or_default();
-            let known = same_hash.iter().copied().find(|index| {
-                entries
-                    .get(*index)
-                    .is_some_and(|(other, _)| same_key(other, &key))
-            });
-            match known.and_then(|index| entries.get_mut(index)) {
-                Some(entry) => entry.1 = value,
-                None => {
-                    same_hash.push(entries.len());
-                    entries.push((key, value));
-                }
-            }
+            entries.put(key, value);
         }
-        Ok(entries)
+        Ok(entries.into_entries())
     }
 
     fn structure(self, schema: &SchemaRef, at: At) -> Result<Value, ConnectError> {
@@ -415,23 +402,6 @@ fn is_zero(text: &str) -> bool {
     mantissa
         .bytes()
         .all(|byte| matches!(byte, b'0' | b'.' | b'-'))
-}
-
-/// Equality of Java's keys: as values, but NaN equals itself and 0.0 is not −0.0.
-fn same_key(left: &Value, right: &Value) -> bool {
-    match (left, right) {
-        (Value::Float32(left), Value::Float32(right)) => {
-            left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan()
-        }
-        (Value::Float64(left), Value::Float64(right)) => {
-            left.to_bits() == right.to_bits() || left.is_nan() && right.is_nan()
-        }
-        (Value::Bytes(_) | Value::Struct(_), _) => false,
-        (Value::Decimal(left), Value::Decimal(right)) => {
-            left.as_bigint_and_scale() == right.as_bigint_and_scale()
-        }
-        _ => left == right,
-    }
 }
 
 fn integer(digits: &[u8], negative: bool) -> BigInt {
