@@ -11,17 +11,21 @@ pub mod clients;
 pub mod connector;
 pub mod connector_file;
 mod error;
+#[cfg(test)]
+mod examples;
 mod file;
 #[cfg(test)]
 mod kafka_keys;
 pub mod properties;
 pub mod provider;
+mod reference;
 pub mod unknown;
 pub mod worker;
 
 pub use connector::ConnectorConfig;
 pub use error::ConfigError;
 pub use file::MAX_FILE_BYTES;
+pub use reference::reference;
 pub use worker::{PluginConfig, WorkerConfig};
 
 use crate::api::ConfigMap;

@@ -158,11 +158,11 @@ fn common(kind: ClientKind) -> Vec<ClientKey> {
         ),
         used(
             int("send.buffer.bytes", -1, -1),
-            "Size of the socket's send buffer; −1 leaves it to the system.",
+            "Size of the socket's send buffer; −1 leaves it to the system. Kafka's default is 131072.",
         ),
         used(
             int("receive.buffer.bytes", -1, -1),
-            "Size of the socket's receive buffer; −1 leaves it to the system.",
+            "Size of the socket's receive buffer; −1 leaves it to the system, Kafka's default is 32768 or 65536.",
         ),
     ];
     keys.extend(common_without_effect());
@@ -237,7 +237,7 @@ fn producer() -> Vec<ClientKey> {
                 .default(0)
                 .validator(Validator::at_least(0)),
             "How long a batch may wait for more records. Batches fill while others are in flight, so \
-             that 0 does not mean small batches.",
+             that 0 does not mean small batches; Kafka's default is 5.",
         ),
         used(
             int("batch.size", 1 << 20, 0),

@@ -202,25 +202,25 @@ fn ours() -> ConfigDef {
         low(ConfigKey::int("shard.count"))
             .default_null()
             .validator(at_least_one_or_null())
-            .doc("Ours: threads that run tasks; one per CPU of the affinity mask by default."),
+            .doc("*Ours.* threads that run tasks; one per CPU of the affinity mask by default."),
         text("shard.cpus")
             .default_null()
             .validator(cpus)
-            .doc("Ours: CPUs that the threads are pinned to, like `0-3,6`."),
+            .doc("*Ours.* CPUs that the threads are pinned to, like `0-3,6`."),
         text("shard.runtime")
             .default("auto")
             .validator(Validator::one_of(["auto", "io_uring", "epoll"]))
-            .doc("Ours: how tasks do I/O; `auto` takes io_uring where it works."),
+            .doc("*Ours.* how tasks do I/O; `auto` takes io_uring where it works."),
         or_unlimited("embedded.retention.ms", 604_800_000)
-            .doc("Ours: age at which the embedded log drops segments; −1 keeps them."),
+            .doc("*Ours.* age at which the embedded log drops segments; −1 keeps them."),
         or_unlimited("embedded.retention.bytes", -1)
-            .doc("Ours: size of a partition at which the embedded log drops old segments; −1 is no bound."),
+            .doc("*Ours.* size of a partition at which the embedded log drops old segments; −1 is no bound."),
         int("embedded.segment.bytes", 1 << 30)
             .validator(Validator::at_least(1024))
-            .doc("Ours: size of the embedded log's segment files."),
+            .doc("*Ours.* size of the embedded log's segment files."),
         int("embedded.num.partitions", 1)
             .validator(Validator::at_least(1))
-            .doc("Ours: partitions of topics that the embedded log creates by itself."),
+            .doc("*Ours.* partitions of topics that the embedded log creates by itself."),
     ])
 }
 
