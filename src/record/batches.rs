@@ -1,9 +1,9 @@
 //! Walking over the batches of a fetch response or a segment.
 
-use super::header::{HEADER_BYTES, crc_of};
-use super::{BatchHeader, RecordError};
+use super::header::{HEADER_BYTES, MAGIC_V2, crc_of};
+use super::{BatchHeader, RecordError, legacy};
 
-/// One whole batch within a buffer.
+/// One whole batch within a buffer, or one message of a format before Kafka 0.11.
 #[derive(Debug, Clone, Copy)]
 pub struct Batch<'a> {
     /// Its header.
@@ -25,7 +25,11 @@ impl<'a> Batch<'a> {
 
     /// What follows the header: the records, compressed or not.
     pub fn payload(&self) -> &'a [u8] {
-        &self.bytes[HEADER_BYTES..]
+        let header_bytes = match self.header.magic {
+            MAGIC_V2 => HEADER_BYTES,
+            old => legacy::header_bytes(old),
+        };
+        &self.bytes[header_bytes..]
     }
 
     /// Compares the checksum with the bytes.
@@ -33,7 +37,10 @@ impl<'a> Batch<'a> {
     /// # Errors
     /// [`RecordError::Crc`].
     pub fn verify_crc(&self) -> Result<(), RecordError> {
-        let found = crc_of(self.bytes);
+        let found = match self.header.magic {
+            MAGIC_V2 => crc_of(self.bytes),
+            _ => legacy::crc_of(self.bytes),
+        };
         if found == self.header.crc {
             return Ok(());
         }

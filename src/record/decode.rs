@@ -2,9 +2,9 @@
 
 use super::compression::{Failure, decompress};
 use super::error::RecordFault;
-use super::header::TimestampType;
+use super::header::{MAGIC_V2, TimestampType};
 use super::varint::Reader;
-use super::{Batch, Compression, RecordError};
+use super::{Batch, Compression, RecordError, legacy};
 use crate::api::Span;
 
 /// Fewest bytes that a record takes: length, attributes, two deltas, two lengths, header count.
@@ -88,6 +88,9 @@ pub fn decode(
     decompressed: &mut Vec<u8>,
     records: &mut Vec<RecordRef>,
 ) -> Result<RecordBytes, RecordError> {
+    if batch.header.magic != MAGIC_V2 {
+        return legacy::decode(batch, options, decompressed, records);
+    }
     let codec = batch.header.compression()?;
     if codec == Compression::None {
         let base = options

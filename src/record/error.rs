@@ -10,22 +10,17 @@ use super::Compression;
 #[non_exhaustive]
 pub enum RecordError {
     /// A format that Kafka does not have: not a record batch, or a newer Kafka's.
-    #[error("record batch at byte {position} has unknown magic {magic}; only magic 2 is known")]
+    #[error("record batch at byte {position} has unknown magic {magic}; 0, 1 and 2 are known")]
     BadMagic {
         /// Where the batch starts.
         position: usize,
         /// The magic byte.
         magic: i8,
     },
-    /// A message set of Kafka before 0.11 (KIP-98 brought magic 2).
-    #[error(
-        "message at byte {position} (offset {base_offset}) has the old message format v{magic}, \
-         written before Kafka 0.11; set message.format.version of the topic to 0.11 or newer and \
-         let its old segments expire, or copy the topic with Kafka's own tools"
-    )]
+    /// A message of a format before Kafka 0.11 (KIP-98 brought magic 2) where only a record batch will
+    /// do. [`super::Batches`] and [`super::decode`] read them.
+    #[error("message with offset {base_offset} has the old message format v{magic}")]
     OldMessageFormat {
-        /// Where the message starts.
-        position: usize,
         /// Its offset.
         base_offset: i64,
         /// 0 or 1.
@@ -44,7 +39,7 @@ pub enum RecordError {
     /// The bytes are not those that were written.
     #[error(
         "record batch at byte {position} (base offset {base_offset}) is corrupt: \
-         CRC-32C should be {expected:#010x}, found {found:#010x}"
+         its CRC should be {expected:#010x}, found {found:#010x}"
     )]
     Crc {
         /// Where the batch starts.
@@ -141,8 +136,8 @@ pub enum RecordError {
         /// What is wrong.
         reason: &'static str,
     },
-    /// A patch of bytes that are not one batch: fewer than a header, or not as many as the length field
-    /// says.
+    /// A patch of bytes that are not one batch: fewer than a header, not as many as the length field
+    /// says, or of an old format.
     #[error("{bytes} bytes that are not one whole record batch")]
     NotABatch {
         /// Bytes that there are.
@@ -202,6 +197,9 @@ pub enum RecordFault {
     /// A length that reaches beyond the record or batch.
     #[error("a length is out of bounds")]
     LengthOutOfBounds,
+    /// A compressed message of an old format holds one of another version or one compressed again.
+    #[error("a message in it is compressed again or of another version")]
+    NestedCompression,
     /// Bytes between the last field and the record's end.
     #[error("bytes are left after its last field")]
     TrailingBytes,

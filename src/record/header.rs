@@ -1,11 +1,16 @@
 //! The 61 bytes before a batch's records.
 
-use super::{Compression, RecordError};
+use super::{Compression, RecordError, legacy};
 
 /// Bytes before the records of a batch.
 pub const HEADER_BYTES: usize = 61;
 /// Bytes of base offset and length, which the length field does not count.
 pub(super) const LENGTH_OVERHEAD: usize = 12;
+
+/// The length field of a batch without records.
+const MIN_LENGTH: i32 = 49;
+/// The magic of a record batch.
+pub(super) const MAGIC_V2: i8 = 2;
 
 pub(super) const BASE_OFFSET: usize = 0;
 pub(super) const LENGTH: usize = 8;
@@ -68,7 +73,8 @@ pub struct BatchHeader {
     pub length: i32,
     /// Epoch of the leader that appended it; −1 from a producer.
     pub partition_leader_epoch: i32,
-    /// 2.
+    /// 2, or 0 and 1 for a message of an old format: its fields stand in for those of a batch, and a
+    /// compressed one has the offset of the last message in it.
     pub magic: i8,
     /// CRC-32C of everything from the attributes on.
     pub crc: u32,
@@ -99,10 +105,17 @@ impl BatchHeader {
     /// [`RecordError::BadLength`], [`RecordError::OldMessageFormat`] or [`RecordError::BadMagic`],
     /// as soon as the bytes that tell it are there; position is 0.
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, RecordError> {
-        Self::parse_at(bytes, 0)
+        match Self::parse_at(bytes, 0)? {
+            Some(header) if header.magic != MAGIC_V2 => Err(RecordError::OldMessageFormat {
+                base_offset: header.base_offset,
+                magic: header.magic,
+            }),
+            header => Ok(header),
+        }
     }
 
-    /// As [`Self::parse`], for a batch that starts at `position` of what the caller knows.
+    /// As [`Self::parse`], for a batch, or a message of an old format, that starts at `position` of
+    /// what the caller knows.
     pub(super) fn parse_at(bytes: &[u8], position: usize) -> Result<Option<Self>, RecordError> {
         if bytes.len() <= MAGIC {
             return Ok(None);
@@ -111,6 +124,9 @@ impl BatchHeader {
         let length = i32::from_be_bytes(field(bytes, LENGTH));
         let magic = i8::from_be_bytes(field(bytes, MAGIC));
         check_format(position, base_offset, length, magic)?;
+        if magic != MAGIC_V2 {
+            return Ok(legacy::parse(bytes));
+        }
         if bytes.len() < HEADER_BYTES {
             return Ok(None);
         }
@@ -195,10 +211,6 @@ impl BatchHeader {
     }
 }
 
-/// Smallest length field of a message of the formats before magic 2: crc, magic, attributes and two
-/// lengths.
-const MIN_OLD_LENGTH: i32 = 14;
-
 fn check_format(
     position: usize,
     base_offset: i64,
@@ -206,8 +218,9 @@ fn check_format(
     magic: i8,
 ) -> Result<(), RecordError> {
     let shortest = match magic {
-        0 | 1 => MIN_OLD_LENGTH,
-        _ => const_i32(HEADER_BYTES - LENGTH_OVERHEAD),
+        0 | 1 => legacy::min_length(magic),
+        MAGIC_V2 => MIN_LENGTH,
+        _ => 0,
     };
     if length < shortest {
         return Err(RecordError::BadLength {
@@ -217,25 +230,14 @@ fn check_format(
         });
     }
     match magic {
-        2 => Ok(()),
-        0 | 1 => Err(RecordError::OldMessageFormat {
-            position,
-            base_offset,
-            magic,
-        }),
+        0..=MAGIC_V2 => Ok(()),
         _ => Err(RecordError::BadMagic { position, magic }),
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "for constants below 2^31")]
-#[expect(clippy::cast_possible_wrap, reason = "for constants below 2^31")]
-const fn const_i32(value: usize) -> i32 {
-    value as i32
-}
-
 /// `N` bytes at `at`; the caller has checked that they are there.
 #[inline]
-fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(super) fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[at..at + N]);
     out
@@ -245,7 +247,7 @@ fn field<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 /// the CRC.
 ///
 /// # Errors
-/// [`RecordError::NotABatch`] when there are fewer bytes than a header.
+/// [`RecordError::NotABatch`] when there are fewer bytes than a header, or they have another magic.
 pub fn set_base_offset(
     batch: &mut [u8],
     base_offset: i64,
@@ -348,7 +350,7 @@ fn write_crc(batch: &mut [u8]) {
 }
 
 fn check_is_batch(batch: &[u8]) -> Result<(), RecordError> {
-    if batch.len() < HEADER_BYTES {
+    if batch.len() < HEADER_BYTES || i8::from_be_bytes([batch[MAGIC]]) != MAGIC_V2 {
         return Err(RecordError::NotABatch { bytes: batch.len() });
     }
     Ok(())

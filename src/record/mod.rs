@@ -22,8 +22,9 @@
 //! Nothing is shared between threads. Each thread keeps its own codec contexts and work space.
 //!
 //! # Old formats
-//! Messages of before Kafka 0.11 (magic 0 and 1), which brokers up to 3.x may still return for old
-//! topics, give [`RecordError::OldMessageFormat`].
+//! Messages of before Kafka 0.11 (magic 0 and 1), which brokers up to 3.x return for old segments, are
+//! read: each message, or compressed set of messages, is a [`Batch`]. They are never written, and
+//! [`BatchHeader::parse`] and the patches of a batch refuse them.
 
 mod batches;
 mod builder;
@@ -31,6 +32,7 @@ mod compression;
 mod decode;
 mod error;
 mod header;
+mod legacy;
 mod varint;
 
 #[cfg(test)]

@@ -138,15 +138,116 @@ fn the_upper_bound_of_a_records_size_is_kafkas() {
     assert_eq!(size_upper_bound(key, value, &headers), 204);
 }
 
+/// What the fixtures' note says of the old formats.
+fn appended_to_old(magic: i8) -> Vec<Owned> {
+    let timestamp = |delta: i64| {
+        if magic == 0 {
+            -1
+        } else {
+            1_700_000_000_000 + delta
+        }
+    };
+    let rows: [Row<'_>; 3] = [
+        (timestamp(0), Some("key-0"), Some("value-0")),
+        (timestamp(5), None, Some("no key")),
+        (timestamp(0), Some("tombstone"), None),
+    ];
+    rows.into_iter()
+        .zip(30..)
+        .map(|((timestamp, key, value), offset)| Owned {
+            offset,
+            timestamp,
+            key: key.map(|key| key.as_bytes().to_vec()),
+            value: value.map(|value| value.as_bytes().to_vec()),
+            headers: Vec::new(),
+        })
+        .collect()
+}
+
+fn old_fixtures() -> impl Iterator<Item = (&'static str, i8)> {
+    FIXTURES
+        .lines()
+        .filter(|line| line.starts_with("magic"))
+        .map(|line| {
+            let magic = if line.starts_with("magic0") { 0 } else { 1 };
+            (line.split(' ').next().unwrap(), magic)
+        })
+}
+
 #[test]
-fn the_formats_before_kafka_0_11_are_named() {
-    for line in FIXTURES.lines().filter(|line| line.starts_with("magic")) {
-        let name = line.split(' ').next().unwrap();
-        let error = read(&fixture(name), &DecodeOptions::default()).unwrap_err();
-        let RecordError::OldMessageFormat { magic, .. } = error else {
-            panic!("{name}: {error}");
+fn the_formats_before_kafka_0_11_are_read() {
+    assert_eq!(old_fixtures().count(), 8);
+    for (name, magic) in old_fixtures() {
+        let bytes = [fixture(name), fixture("none")].concat();
+        let expected = [appended_to_old(magic), appended(1000)].concat();
+        let found = read(&bytes, &DecodeOptions::default()).unwrap();
+        assert_eq!(found, expected, "{name}");
+        let options = DecodeOptions {
+            start_offset: 32,
+            ..DecodeOptions::default()
         };
-        assert!(name.starts_with(&format!("magic{magic}")));
-        assert!(error.to_string().contains("before Kafka 0.11"));
+        assert_eq!(read(&bytes, &options).unwrap(), expected[2..], "{name}");
+        let old = fixture(name);
+        let last = Batches::new(&old).last().unwrap().unwrap();
+        assert_eq!(last.header.next_offset(), 33);
+        for cut in 1..old.len() {
+            assert!(read(&old[..cut], &DecodeOptions::default()).unwrap().len() < 3);
+        }
+    }
+}
+
+#[test]
+fn an_old_message_set_over_the_cap_is_refused() {
+    let options = DecodeOptions {
+        max_decompressed: 50,
+        ..DecodeOptions::default()
+    };
+    for (name, _) in old_fixtures().filter(|(name, _)| !name.ends_with("none")) {
+        let error = read(&fixture(name), &options).unwrap_err();
+        let too_large = matches!(error, RecordError::TooLargeDecompressed { cap: 50, .. });
+        assert!(too_large, "{name}: {error}");
+    }
+}
+
+#[test]
+fn old_messages_are_no_record_batches() {
+    for (name, magic) in old_fixtures() {
+        let mut bytes = fixture(name);
+        let Err(RecordError::OldMessageFormat { magic: found, .. }) = BatchHeader::parse(&bytes)
+        else {
+            panic!("{name}");
+        };
+        assert_eq!(found, magic);
+        assert!(set_base_offset(&mut bytes, 5, 5).is_err());
+        assert!(rewrite_producer_fields(&mut bytes, &ProducerFields::NONE).is_err());
+        let batch = Batches::new(&bytes).next().unwrap().unwrap();
+        assert!(ControlBatch::parse(&batch).is_err());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn damaged_old_messages_never_panic_nor_pass_for_records(
+        which in 0usize..8,
+        at in any::<prop::sample::Index>(),
+        byte: u8,
+    ) {
+        let (name, magic) = old_fixtures().nth(which).unwrap();
+        let whole = fixture(name);
+        let mut bytes = whole.clone();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let options = DecodeOptions { max_decompressed: 1 << 16, ..DecodeOptions::default() };
+        drop(read_checked(&bytes, &options, false));
+        // The offset is the broker's, and not covered by the CRC.
+        let in_message = Batches::new(&whole)
+            .map(|message| message.unwrap().position())
+            .filter(|start| *start <= at)
+            .map(|start| at - start)
+            .last();
+        if in_message >= Some(8) && let Ok(found) = read(&bytes, &options) {
+            prop_assert_eq!(&found[..], &appended_to_old(magic)[..found.len()]);
+        }
     }
 }
