@@ -10,7 +10,9 @@ use crate::api::{
     ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, SinkTask,
     SourceMap, SourceTask,
 };
-use crate::connectors::file_stream;
+use crate::connectors::{
+    NumberedTasks, datagen, file_stream, mock, null_sink, schema_source, verifiable,
+};
 use crate::converters::{self, ConverterPlugin};
 
 /// Version that built-in plugins show: tools switch on it.
@@ -107,6 +109,58 @@ const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[
         file_stream::sink_config,
         || Box::<file_stream::FileStreamSink>::default(),
         TaskFactory::Sink(|| Box::<file_stream::FileStreamSinkTask>::default()),
+    ),
+    ConnectorPlugin {
+        aliases: datagen::ALIASES,
+        ..ConnectorPlugin::new(
+            datagen::CLASS,
+            datagen::TASK_CLASS,
+            datagen::config_def,
+            || Box::<datagen::Datagen>::default(),
+            TaskFactory::Source(|| Box::<datagen::DatagenTask>::default()),
+        )
+    },
+    ConnectorPlugin::new(
+        null_sink::CLASS,
+        null_sink::TASK_CLASS,
+        null_sink::config_def,
+        || Box::<null_sink::NullSink>::default(),
+        TaskFactory::Sink(|| Box::<null_sink::NullSinkTask>::default()),
+    ),
+    ConnectorPlugin::new(
+        verifiable::SOURCE_CLASS,
+        verifiable::SOURCE_TASK_CLASS,
+        ConfigDef::new,
+        || Box::<NumberedTasks>::default(),
+        TaskFactory::Source(|| Box::<verifiable::VerifiableSourceTask>::default()),
+    ),
+    ConnectorPlugin::new(
+        verifiable::SINK_CLASS,
+        verifiable::SINK_TASK_CLASS,
+        ConfigDef::new,
+        || Box::<NumberedTasks>::default(),
+        TaskFactory::Sink(|| Box::<verifiable::VerifiableSinkTask>::default()),
+    ),
+    ConnectorPlugin::new(
+        mock::SOURCE_CLASS,
+        mock::SOURCE_TASK_CLASS,
+        ConfigDef::new,
+        || Box::<mock::MockConnector>::default(),
+        TaskFactory::Source(|| Box::<mock::MockSourceTask>::default()),
+    ),
+    ConnectorPlugin::new(
+        mock::SINK_CLASS,
+        mock::SINK_TASK_CLASS,
+        ConfigDef::new,
+        || Box::<mock::MockConnector>::default(),
+        TaskFactory::Sink(|| Box::<mock::MockSinkTask>::default()),
+    ),
+    ConnectorPlugin::new(
+        schema_source::CLASS,
+        schema_source::TASK_CLASS,
+        ConfigDef::new,
+        || Box::<NumberedTasks>::default(),
+        TaskFactory::Source(|| Box::<schema_source::SchemaSourceTask>::default()),
     ),
 ];
 
@@ -290,30 +344,23 @@ mod tests {
     #[test]
     fn apaches_connectors_are_found_by_the_names_that_configurations_use() {
         let plugins = Plugins::builtin();
-        for (name, class, kind) in [
-            (
-                "FileStreamSource",
-                file_stream::SOURCE_CLASS,
-                ConnectorKind::Source,
-            ),
-            (
-                "FileStreamSourceConnector",
-                file_stream::SOURCE_CLASS,
-                ConnectorKind::Source,
-            ),
-            (
-                file_stream::SINK_CLASS,
-                file_stream::SINK_CLASS,
-                ConnectorKind::Sink,
-            ),
-            (
-                "FileStreamSink",
-                file_stream::SINK_CLASS,
-                ConnectorKind::Sink,
-            ),
+        for (name, class) in [
+            ("FileStreamSource", file_stream::SOURCE_CLASS),
+            ("FileStreamSourceConnector", file_stream::SOURCE_CLASS),
+            (file_stream::SINK_CLASS, file_stream::SINK_CLASS),
+            ("FileStreamSink", file_stream::SINK_CLASS),
+            ("VerifiableSource", verifiable::SOURCE_CLASS),
+            ("MockSinkConnector", mock::SINK_CLASS),
+            ("SchemaSource", schema_source::CLASS),
+            ("Datagen", datagen::CLASS),
+            ("DatagenSource", datagen::CLASS),
+            ("NullSink", null_sink::CLASS),
         ] {
-            let found = plugins.connector(name).unwrap();
-            assert_eq!((found.class, found.kind()), (class, kind), "{name}");
+            assert_eq!(plugins.connector(name).unwrap().class, class, "{name}");
+        }
+        for plugin in plugins.connectors() {
+            let sink = plugin.class.contains("Sink");
+            assert_eq!(plugin.kind() == ConnectorKind::Sink, sink);
         }
         let error = plugins.connector("Nope").unwrap_err().to_string();
         let start = "Failed to find any class that implements Connector and which name matches Nope, available connectors are: ";

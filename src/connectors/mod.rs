@@ -10,8 +10,18 @@
 //! well. Connectors and tasks run on one shard; files, standard input and standard output are touched
 //! on other threads ([`offload`]) or by reads that the kernel promises not to block.
 
+pub mod datagen;
 pub mod file_stream;
+pub mod mock;
+pub mod null_sink;
+mod numbered;
 mod offload;
+pub mod schema_source;
+mod stdout;
+mod throttle;
+pub mod verifiable;
+
+pub use numbered::NumberedTasks;
 
 use crate::api::{ConfigDef, ConfigMap, ConnectError, ParsedConfig};
 
@@ -39,5 +49,26 @@ fn on_each_runtime<Fut: Future<Output = ()> + 'static>(test: impl Fn() -> Fut) {
     match probe_io_uring().io_uring_problem {
         None => run(RuntimeKind::IoUring, None, test()).unwrap(),
         Some(problem) => eprintln!("skipped: io_uring ({problem})"),
+    }
+}
+
+/// A context whose offset reader knows `seqno`, or nothing.
+#[cfg(test)]
+fn stored_seqno(seqno: Option<i64>) -> crate::api::SourceTaskContext {
+    use crate::api::{LocalFuture, SourceMap};
+    struct Stored(Option<i64>);
+    impl crate::api::connector::OffsetReader for Stored {
+        fn offset<'a>(
+            &'a self,
+            _partition: &'a SourceMap,
+        ) -> LocalFuture<'a, Result<Option<SourceMap>, ConnectError>> {
+            let map = |seqno: i64| SourceMap::from_iter([("seqno".to_owned(), seqno.into())]);
+            Box::pin(async move { Ok(self.0.map(map)) })
+        }
+    }
+    crate::api::SourceTaskContext {
+        connector: "c".into(),
+        task: 0,
+        offsets: std::rc::Rc::new(Stored(seqno)),
     }
 }
