@@ -19,6 +19,7 @@ pub(super) mod code {
     pub(in crate::kafka) const MESSAGE_TOO_LARGE: i16 = 10;
     pub(in crate::kafka) const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
     pub(in crate::kafka) const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    pub(in crate::kafka) const NOT_ENOUGH_REPLICAS: i16 = 19;
     pub(in crate::kafka) const NOT_COORDINATOR: i16 = 16;
     pub(in crate::kafka) const INVALID_TOPIC_EXCEPTION: i16 = 17;
     pub(in crate::kafka) const RECORD_LIST_TOO_LARGE: i16 = 18;

@@ -21,4 +21,7 @@ mod consumer;
 mod errors;
 #[cfg(test)]
 mod mock_broker;
+mod producer;
 mod protocol;
+
+pub use producer::KafkaProducer;
