@@ -49,3 +49,6 @@ impl fmt::Debug for Reporter {
         f.write_str("Reporter")
     }
 }
+
+#[cfg(test)]
+mod tests;
