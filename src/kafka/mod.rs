@@ -24,4 +24,5 @@ mod mock_broker;
 mod producer;
 mod protocol;
 
+pub use consumer::KafkaConsumer;
 pub use producer::KafkaProducer;

@@ -1,0 +1,596 @@
+//! What the parts of a consumer share, and the driver that keeps positions known and fetches going.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::chunk::{Chunk, ReadOptions};
+use super::group::Membership;
+use super::subscription::{PartitionState, Partitions, Position, no_offset};
+use super::{fetch, offsets};
+use crate::api::TopicPartition;
+use crate::clients::{
+    AutoOffsetReset, ClientError, ConsumerConfig, FetchedRecords, IsolationLevel,
+};
+use crate::kafka::cluster::Cluster;
+use crate::kafka::errors::{api_error, code};
+use crate::shard::{self, JoinHandle, Notify};
+
+/// Errors that wait for a poll; further ones are dropped, since each comes again with the next try.
+const ERRORS_MAX: usize = 16;
+
+/// A failing broker is left alone for a while.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    until: Instant,
+    failures: u32,
+}
+
+/// State of a consumer. Futures in the background hold it, too, until [`Core::close`].
+pub(super) struct Core {
+    pub(super) config: ConsumerConfig,
+    pub(super) cluster: Rc<Cluster>,
+    pub(super) partitions: RefCell<Partitions>,
+    pub(super) membership: Membership,
+    ready: RefCell<VecDeque<Chunk>>,
+    errors: RefCell<VecDeque<ClientError>>,
+    /// Something for a poll or a position lookup may have come.
+    pub(super) news: Notify,
+    /// The driver has something to look at.
+    pub(super) work: Notify,
+    closed: Cell<bool>,
+    polls_running: Cell<usize>,
+    last_poll: Cell<Instant>,
+    polls: Cell<u64>,
+    looking_committed: Cell<bool>,
+    fetching: RefCell<HashMap<i32, ()>>,
+    resting: RefCell<HashMap<i32, Rest>>,
+    background: RefCell<Vec<JoinHandle<()>>>,
+}
+
+impl Core {
+    pub(super) fn new(config: ConsumerConfig) -> Rc<Self> {
+        Rc::new(Self {
+            cluster: Cluster::new(config.common.clone()),
+            membership: Membership::new(&config),
+            config,
+            partitions: RefCell::default(),
+            ready: RefCell::default(),
+            errors: RefCell::default(),
+            news: Notify::new(),
+            work: Notify::new(),
+            closed: Cell::new(false),
+            polls_running: Cell::new(0),
+            last_poll: Cell::new(Instant::now()),
+            polls: Cell::new(0),
+            looking_committed: Cell::new(false),
+            fetching: RefCell::default(),
+            resting: RefCell::default(),
+            background: RefCell::default(),
+        })
+    }
+
+    /// Starts the futures in the background, once.
+    pub(super) fn start(self: &Rc<Self>) {
+        if !self.background.borrow().is_empty() || self.is_closed() {
+            return;
+        }
+        let driver = shard::spawn(drive(Rc::clone(self)));
+        let relay = shard::spawn(relay_metadata(Rc::clone(self)));
+        self.background.borrow_mut().extend([driver, relay]);
+    }
+
+    /// Keeps a future to be ended by [`Core::close`].
+    pub(super) fn keep(&self, future: JoinHandle<()>) {
+        self.background.borrow_mut().push(future);
+    }
+
+    /// Ends everything in the background. Connections stay open.
+    pub(super) fn stop(&self) {
+        self.closed.set(true);
+        for future in self.background.take() {
+            future.abort();
+        }
+        self.ready.borrow_mut().clear();
+        self.news.notify();
+        self.work.notify();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    // ---- errors
+
+    /// Keeps an error for the next poll.
+    pub(super) fn fail(&self, error: ClientError) {
+        let mut errors = self.errors.borrow_mut();
+        if errors.len() < ERRORS_MAX {
+            errors.push_back(error);
+        }
+        drop(errors);
+        self.news.notify();
+    }
+
+    pub(super) fn take_error(&self) -> Option<ClientError> {
+        self.errors.borrow_mut().pop_front()
+    }
+
+    fn has_errors(&self) -> bool {
+        !self.errors.borrow().is_empty()
+    }
+
+    // ---- the poll clock
+
+    /// A poll runs until the guard is dropped.
+    pub(super) fn poll_begins(&self) -> PollGuard<'_> {
+        self.polls_running.set(self.polls_running.get() + 1);
+        self.polls.set(self.polls.get() + 1);
+        PollGuard(self)
+    }
+
+    /// How many polls have begun.
+    pub(super) fn polls(&self) -> u64 {
+        self.polls.get()
+    }
+
+    /// When `max.poll.interval.ms` is over; `None` while a poll runs.
+    pub(super) fn poll_deadline(&self) -> Option<Instant> {
+        if self.polls_running.get() > 0 {
+            return None;
+        }
+        self.last_poll
+            .get()
+            .checked_add(self.config.max_poll_interval)
+    }
+
+    // ---- partitions
+
+    /// Holds these partitions as well; their topics' metadata is looked up.
+    pub(super) fn add_partitions(&self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            let create = self.config.allow_auto_create_topics;
+            self.cluster.track(&partition.topic, create);
+        }
+        self.partitions.borrow_mut().add(partitions);
+        self.work.notify();
+    }
+
+    /// Lets partitions go, with what was fetched of them.
+    pub(super) fn remove_partitions(&self, partitions: &[TopicPartition]) {
+        self.partitions.borrow_mut().remove(partitions);
+        self.drop_stale_chunks();
+        self.work.notify();
+    }
+
+    /// Drops fetched records that nobody waits for any more.
+    pub(super) fn drop_stale_chunks(&self) {
+        let mut partitions = self.partitions.borrow_mut();
+        self.ready
+            .borrow_mut()
+            .retain(|chunk| partitions.current(&chunk.partition, chunk.stamp).is_some());
+    }
+
+    pub(super) fn seek(&self, partition: &TopicPartition, position: Position) {
+        self.partitions.borrow_mut().move_to(partition, position);
+        self.drop_stale_chunks();
+        self.work.notify();
+        self.news.notify();
+    }
+
+    /// A paused partition's records are fetched anew when it goes on: what waits here would hold a
+    /// whole answer's buffer.
+    pub(super) fn set_paused(&self, list: &[TopicPartition], paused: bool) {
+        let mut partitions = self.partitions.borrow_mut();
+        for partition in list {
+            let changes = |held: &PartitionState| held.paused != paused;
+            if partitions.get(partition).is_some_and(changes)
+                && let Some(state) = partitions.restamp(partition)
+            {
+                state.paused = paused;
+            }
+        }
+        drop(partitions);
+        self.drop_stale_chunks();
+        self.work.notify();
+    }
+
+    /// No more records of these from now on.
+    pub(super) fn set_revoking(&self, list: &[TopicPartition]) {
+        let mut partitions = self.partitions.borrow_mut();
+        for partition in list {
+            if let Some(state) = partitions.restamp(partition) {
+                state.revoking = true;
+            }
+        }
+        drop(partitions);
+        self.drop_stale_chunks();
+    }
+
+    // ---- fetched records
+
+    pub(super) fn push_chunk(&self, chunk: Chunk) {
+        self.ready.borrow_mut().push_back(chunk);
+    }
+
+    /// Whether a broker's last answer still waits.
+    fn has_ready_from(&self, broker: i32) -> bool {
+        let ready = self.ready.borrow();
+        ready.iter().any(|chunk| chunk.broker == broker)
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.borrow().is_empty()
+    }
+
+    /// Lets the next fetch go out before the records of the last one are decoded. What is left of the
+    /// poll's records says whether a chunk will be used up.
+    pub(super) fn release_ready(&self) {
+        let mut left = self.max_records();
+        let mut partitions = self.partitions.borrow_mut();
+        for chunk in self.ready.borrow().iter() {
+            let (end, count) = chunk.survey();
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            if count > left {
+                break;
+            }
+            left -= count;
+            if let Some(state) = partitions.current(&chunk.partition, chunk.stamp) {
+                state.buffered = false;
+                state.fetch_at = state.fetch_at.max(end);
+            }
+        }
+        drop(partitions);
+        self.work.notify();
+    }
+
+    fn max_records(&self) -> usize {
+        self.config
+            .max_poll_records
+            .map_or(usize::MAX, |max| max.max(1))
+    }
+
+    fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            check_crcs: self.config.check_crcs,
+            max_decompressed: self.config.max_decompressed_bytes,
+            read_committed: self.config.isolation == IsolationLevel::ReadCommitted,
+        }
+    }
+
+    /// Decodes what waits, up to `max.poll.records`, and moves the positions.
+    ///
+    /// # Errors
+    /// `Corrupt`, when nothing could be read before it.
+    pub(super) fn take_records(&self) -> Result<Vec<FetchedRecords>, ClientError> {
+        let options = self.read_options();
+        let mut left = self.max_records();
+        let mut out = Vec::new();
+        let mut later = VecDeque::new();
+        while left > 0 {
+            let next = self.ready.borrow_mut().pop_front();
+            let Some(mut chunk) = next else { break };
+            match self.take_from(&mut chunk, left, &options) {
+                Ok(Some(fetched)) => {
+                    left = left.saturating_sub(fetched.records.len());
+                    out.push(fetched);
+                    // One piece per poll and partition when compressed data is opened bit by bit.
+                    if chunk.has_more() {
+                        match self.config.max_poll_records {
+                            Some(_) => self.ready.borrow_mut().push_front(chunk),
+                            None => later.push_back(chunk),
+                        }
+                    } else {
+                        self.used_up(&chunk);
+                    }
+                }
+                Ok(None) => self.used_up(&chunk),
+                Err(error) => {
+                    self.refuse(&chunk);
+                    self.put_back(later);
+                    self.work.notify();
+                    if out.is_empty() {
+                        return Err(error);
+                    }
+                    self.fail(error);
+                    return Ok(out);
+                }
+            }
+        }
+        self.put_back(later);
+        self.work.notify();
+        Ok(out)
+    }
+
+    /// Chunks that are not used up come first with the next poll.
+    fn put_back(&self, mut later: VecDeque<Chunk>) {
+        let mut ready = self.ready.borrow_mut();
+        while let Some(chunk) = later.pop_back() {
+            ready.push_front(chunk);
+        }
+    }
+
+    fn take_from(
+        &self,
+        chunk: &mut Chunk,
+        max: usize,
+        options: &ReadOptions,
+    ) -> Result<Option<FetchedRecords>, ClientError> {
+        let current = |partitions: &mut Partitions| {
+            partitions.current(&chunk.partition, chunk.stamp).is_some()
+        };
+        if !current(&mut self.partitions.borrow_mut()) {
+            return Ok(None);
+        }
+        let Some(fetched) = chunk.take(max, options)? else {
+            return Ok(None);
+        };
+        let mut partitions = self.partitions.borrow_mut();
+        if let Some(state) = partitions.current(&chunk.partition, chunk.stamp) {
+            state.position = Position::At(fetched.next_offset);
+            state.fetch_at = state.fetch_at.max(fetched.next_offset);
+        }
+        Ok(Some(fetched))
+    }
+
+    fn used_up(&self, chunk: &Chunk) {
+        let mut partitions = self.partitions.borrow_mut();
+        if let Some(state) = partitions.current(&chunk.partition, chunk.stamp) {
+            state.buffered = false;
+        }
+    }
+
+    /// A batch can't be read: what came after it is void, and the next fetch starts with it again.
+    fn refuse(&self, chunk: &Chunk) {
+        let mut partitions = self.partitions.borrow_mut();
+        if let Some(state) = partitions.current(&chunk.partition, chunk.stamp) {
+            state.back_off(|failures| self.cluster.retry_backoff(failures));
+            partitions.restamp(&chunk.partition);
+        }
+    }
+
+    // ---- brokers in trouble
+
+    pub(super) fn broker_failed(&self, broker: i32) {
+        let mut resting = self.resting.borrow_mut();
+        let failures = resting.get(&broker).map_or(0, |rest| rest.failures);
+        let rest = Rest {
+            until: Instant::now() + self.cluster.retry_backoff(failures),
+            failures: failures.saturating_add(1),
+        };
+        resting.insert(broker, rest);
+    }
+
+    pub(super) fn broker_answered(&self, broker: i32) {
+        self.resting.borrow_mut().remove(&broker);
+    }
+
+    pub(super) fn fetch_ended(&self, broker: i32) {
+        self.fetching.borrow_mut().remove(&broker);
+    }
+
+    pub(super) fn committed_lookup_ended(&self) {
+        self.looking_committed.set(false);
+    }
+
+    /// The driver's one look at everything: starts what can be started, and says when to look again if
+    /// nothing happens before.
+    fn step(self: &Rc<Self>) -> Option<Instant> {
+        let now = Instant::now();
+        let mut agenda = Agenda::default();
+        self.plan(now, &mut agenda);
+        if !agenda.committed.is_empty() && !self.looking_committed.replace(true) {
+            let partitions = std::mem::take(&mut agenda.committed);
+            shard::spawn(offsets::look_up_committed(Rc::clone(self), partitions));
+        }
+        for (broker, wanted) in std::mem::take(&mut agenda.resets) {
+            shard::spawn(offsets::look_up_resets(Rc::clone(self), broker, wanted));
+        }
+        for (broker, wanted) in std::mem::take(&mut agenda.fetches) {
+            self.fetching.borrow_mut().insert(broker, ());
+            shard::spawn(fetch::fetch(Rc::clone(self), broker, wanted));
+        }
+        if agenda.leader_missing {
+            self.cluster.request_refresh();
+        }
+        agenda.look_again
+    }
+
+    fn plan(&self, now: Instant, agenda: &mut Agenda) {
+        let has_group = self.config.group_id.is_some();
+        let looking_committed = self.looking_committed.get();
+        let failed = self.has_errors();
+        let mut partitions = self.partitions.borrow_mut();
+        for state in partitions.iter_mut() {
+            if state.looking {
+                continue;
+            }
+            if let Some(until) = state.waits_until(now) {
+                agenda.again_at(until);
+                continue;
+            }
+            if state.position == Position::Committed && !has_group {
+                state.position = Position::Reset(self.config.auto_offset_reset);
+            }
+            match state.position {
+                // What failed is told first: the caller may want to stop.
+                Position::Committed | Position::Reset(_) if failed => {}
+                Position::Committed if looking_committed => {}
+                Position::Committed => {
+                    state.looking = true;
+                    let wanted = (state.partition.clone(), state.stamp);
+                    agenda.committed.push(wanted);
+                }
+                Position::Reset(AutoOffsetReset::None) => {
+                    state.back_off(|_| self.config.common.retry_backoff_max);
+                    agenda.missing.push(state.partition.clone());
+                }
+                Position::Reset(to) => self.plan_reset(state, to, now, agenda),
+                Position::At(_) => self.plan_fetch(state, now, agenda),
+            }
+        }
+        drop(partitions);
+        for partition in std::mem::take(&mut agenda.missing) {
+            self.fail(no_offset(&partition));
+        }
+        self.drop_busy(agenda);
+    }
+
+    fn plan_reset(
+        &self,
+        state: &mut PartitionState,
+        to: AutoOffsetReset,
+        now: Instant,
+        agenda: &mut Agenda,
+    ) {
+        let Some((broker, _)) = self.leader(&state.partition, agenda) else {
+            return;
+        };
+        if let Some(until) = self.rests_until(broker, now) {
+            agenda.again_at(until);
+            return;
+        }
+        state.looking = true;
+        let wanted = offsets::ResetWanted {
+            partition: state.partition.clone(),
+            stamp: state.stamp,
+            to,
+        };
+        agenda.resets.entry(broker).or_default().push(wanted);
+    }
+
+    fn plan_fetch(&self, state: &PartitionState, now: Instant, agenda: &mut Agenda) {
+        if !state.is_fetchable() {
+            return;
+        }
+        let Some((leader, epoch)) = self.leader(&state.partition, agenda) else {
+            return;
+        };
+        let broker = state.preferred_replica(now).unwrap_or(leader);
+        if let Some(until) = self.rests_until(broker, now) {
+            agenda.again_at(until);
+            return;
+        }
+        let wanted = fetch::FetchWanted {
+            partition: state.partition.clone(),
+            stamp: state.stamp,
+            offset: state.fetch_at,
+            leader_epoch: epoch,
+            served: state.served,
+        };
+        agenda.fetches.entry(broker).or_default().push(wanted);
+    }
+
+    /// Leaves out brokers that are still busy with the last fetch, or whose answer waits for a poll.
+    fn drop_busy(&self, agenda: &mut Agenda) {
+        let fetching = self.fetching.borrow();
+        agenda
+            .fetches
+            .retain(|broker, _| !fetching.contains_key(broker) && !self.has_ready_from(*broker));
+        let mut partitions = self.partitions.borrow_mut();
+        for wanted in agenda.fetches.values_mut().flatten() {
+            if let Some(state) = partitions.current(&wanted.partition, wanted.stamp) {
+                state.fetching = true;
+            }
+        }
+        for wanted in agenda.fetches.values_mut() {
+            wanted.sort_by(|a, b| (a.served, &a.partition).cmp(&(b.served, &b.partition)));
+        }
+    }
+
+    fn rests_until(&self, broker: i32, now: Instant) -> Option<Instant> {
+        let resting = self.resting.borrow();
+        let until = resting.get(&broker)?.until;
+        (until > now).then_some(until)
+    }
+
+    /// Leader and epoch, noting when it is missing.
+    fn leader(&self, partition: &TopicPartition, agenda: &mut Agenda) -> Option<(i32, i32)> {
+        let found = self.cluster.leader(&partition.topic, partition.partition);
+        if found.is_none() {
+            agenda.leader_missing = true;
+        }
+        found
+    }
+
+    /// Topic errors that waiting does not mend go to the caller.
+    fn check_topics(&self) {
+        let mut topics: Vec<TopicPartition> = self.partitions.borrow().list();
+        topics.dedup_by(|a, b| a.topic == b.topic);
+        for partition in topics {
+            let error = self
+                .cluster
+                .topic(&partition.topic)
+                .map_or(0, |topic| topic.error);
+            let tell = matches!(
+                error,
+                code::TOPIC_AUTHORIZATION_FAILED | code::INVALID_TOPIC_EXCEPTION
+            );
+            if tell && !self.has_errors() {
+                self.fail(api_error(
+                    error,
+                    format!("metadata of topic {}", partition.topic),
+                    None,
+                ));
+            }
+        }
+    }
+}
+
+/// See [`Core::poll_begins`].
+pub(super) struct PollGuard<'a>(&'a Core);
+
+impl Drop for PollGuard<'_> {
+    fn drop(&mut self) {
+        let core = self.0;
+        core.polls_running
+            .set(core.polls_running.get().saturating_sub(1));
+        core.last_poll.set(Instant::now());
+    }
+}
+
+/// What a look at the partitions found to do.
+#[derive(Default)]
+struct Agenda {
+    committed: Vec<(TopicPartition, u64)>,
+    resets: BTreeMap<i32, Vec<offsets::ResetWanted>>,
+    fetches: BTreeMap<i32, Vec<fetch::FetchWanted>>,
+    missing: Vec<TopicPartition>,
+    leader_missing: bool,
+    look_again: Option<Instant>,
+}
+
+impl Agenda {
+    fn again_at(&mut self, at: Instant) {
+        self.look_again = Some(self.look_again.map_or(at, |known| known.min(at)));
+    }
+}
+
+async fn drive(core: Rc<Core>) {
+    while !core.is_closed() {
+        let mark = core.work.mark();
+        match core.step() {
+            Some(at) => {
+                let wait = at.saturating_duration_since(Instant::now());
+                let wait = wait.max(Duration::from_millis(1));
+                // Either news or the time: both lead to the next look.
+                shard::timeout(wait, core.work.changed_since(mark))
+                    .await
+                    .unwrap_or(());
+            }
+            None => core.work.changed_since(mark).await,
+        }
+    }
+}
+
+/// Passes changes of the metadata on to the driver and to the group's leader.
+async fn relay_metadata(core: Rc<Core>) {
+    while !core.is_closed() {
+        let mark = core.cluster.mark();
+        core.cluster.changed_since(mark).await;
+        core.check_topics();
+        core.membership.metadata_changed();
+        core.work.notify();
+    }
+}
