@@ -15,6 +15,7 @@
     reason = "the clients that use all of it are being built"
 )]
 
+mod admin;
 mod cluster;
 mod connection;
 mod consumer;
@@ -24,5 +25,6 @@ mod mock_broker;
 mod producer;
 mod protocol;
 
+pub use admin::{ClusterInfo, KafkaAdmin, probe};
 pub use consumer::KafkaConsumer;
 pub use producer::KafkaProducer;
