@@ -33,7 +33,8 @@ use crate::shard::{FilledBuffer, sleep, take_filled};
 /// `max.request.size` usually 1 MiB.
 pub const LINE_MAX: usize = 256 << 20;
 
-/// Bytes per read.
+/// Bytes per read: reading and cutting a cached file takes 13 to 15 ns a line of 93 bytes from 128 KiB to
+/// 1 MiB, and memory counts.
 const BLOCK: usize = 256 << 10;
 /// Fewer free bytes than this are not worth a read.
 const ROOM_LEAST: usize = BLOCK / 4;
