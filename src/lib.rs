@@ -24,6 +24,7 @@ pub mod mapped;
 pub mod metrics;
 pub mod plugins;
 pub mod record;
+pub mod rest;
 pub mod shard;
 pub mod storage;
 pub mod task;

@@ -8,6 +8,7 @@ mod driver;
 mod entities;
 mod handle;
 pub mod standalone;
+pub mod validation;
 
 pub use driver::{Herder, HerderSettings};
 pub use entities::{
