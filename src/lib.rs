@@ -18,6 +18,7 @@ pub mod clients;
 pub mod config;
 pub mod connectors;
 pub mod converters;
+pub mod embedded;
 pub mod herder;
 pub mod kafka;
 pub mod mapped;
