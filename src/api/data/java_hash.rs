@@ -120,15 +120,27 @@ fn identify(key: &Value, out: &mut Vec<u8>) -> bool {
 
 /// `hashCode` of a string.
 pub fn string_hash(text: &str) -> i32 {
+    let (quads, rest) = text.as_bytes().as_chunks::<4>();
     let mut hash = 0u32;
-    if text.is_ascii() {
-        for byte in text.bytes() {
-            hash = hash.wrapping_mul(31).wrapping_add(u32::from(byte));
-        }
-    } else {
-        for unit in text.encode_utf16() {
-            hash = hash.wrapping_mul(31).wrapping_add(u32::from(unit));
-        }
+    let mut bits = 0u8;
+    for [first, second, third, fourth] in quads {
+        bits |= first | second | third | fourth;
+        // Four steps at once: a multiplication is short, a chain of them is not.
+        hash = hash
+            .wrapping_mul(31 * 31 * 31 * 31)
+            .wrapping_add(u32::from(*first) * (31 * 31 * 31))
+            .wrapping_add(u32::from(*second) * (31 * 31))
+            .wrapping_add(u32::from(*third) * 31)
+            .wrapping_add(u32::from(*fourth));
+    }
+    for byte in rest {
+        bits |= byte;
+        hash = hash.wrapping_mul(31).wrapping_add(u32::from(*byte));
+    }
+    if !bits.is_ascii() {
+        hash = text.encode_utf16().fold(0, |hash: u32, unit| {
+            hash.wrapping_mul(31).wrapping_add(u32::from(unit))
+        });
     }
     hash.cast_signed()
 }

@@ -1,6 +1,7 @@
 //! JSON texts: finding their end, undoing and making escapes, and encodings other than UTF-8.
 
 use super::parser::ParseError;
+use super::window::{EMPTY, PADDED, Unescaped, Window};
 
 /// What is wrong with an escape, and where.
 #[derive(Debug)]
@@ -176,44 +177,26 @@ const ESCAPED_LEN: [u8; 128] = {
 
 /// Appends `text` in quotes, escaped as Jackson does: a character beyond the BMP as two escapes.
 /// Invalid UTF-8 becomes U+FFFD as in Java.
+#[inline]
 pub(super) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + text.len() / 4 + 18);
     out.push(b'"');
     let mut rest = text;
-    while let Some((block, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*block);
-        let below_blank = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        if (word & HIGHS) | below_blank != 0 {
+    let mut buffer = [0; PADDED];
+    let mut room = EMPTY;
+    while !rest.is_empty() {
+        let Some(window) = Window::of(rest, &mut buffer) else {
+            append_any(rest, out);
             break;
-        }
-        if special_mask(word) == 0 {
-            out.extend_from_slice(block);
-        } else {
-            append_block(block, out);
-        }
-        rest = after;
+        };
+        window.escape(&mut room, out);
+        rest = rest.get(window.len()..).unwrap_or_default();
     }
-    append_any(rest, out);
     out.push(b'"');
 }
 
-/// Eight ASCII characters that are no controls: without a branch for each.
-#[inline]
-fn append_block(block: &[u8; 8], out: &mut Vec<u8>) {
-    let mut escaped = [0u8; 16];
-    let mut len = 0;
-    for byte in block {
-        let byte = usize::from(*byte & 0x7f);
-        let [first, second] = ESCAPED[byte];
-        escaped[len & 15] = first;
-        escaped[(len + 1) & 15] = second;
-        len += usize::from(ESCAPED_LEN[byte]);
-    }
-    out.extend_from_slice(&escaped);
-    out.truncate(out.len() - 16 + len.min(16));
-}
-
 /// Any bytes, one by one.
+#[cold]
 fn append_any(text: &[u8], out: &mut Vec<u8>) {
     match std::str::from_utf8(text) {
         Ok(text) => append_str(text, out),
@@ -379,41 +362,39 @@ fn jackson_character(bytes: &[u8]) -> Option<([Option<u16>; 2], usize)> {
 
 /// Unescapes the text that `bytes` begin with (after its opening quote), up to its closing quote, and
 /// appends it to `out`. Gives the position after the quote, or `None` for anything unusual, which is
-/// left to the parser: errors, `\u` escapes, invalid UTF-8, texts beyond Jackson's limit.
+/// left to the parser: errors, `\u` escapes, texts beyond Jackson's limit.
+#[inline]
 pub(super) fn unescape_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
-    // A NUL as second byte of the input would mean UTF-16; it is no valid character here either.
     if bytes.len() > 20_000_000 {
         return None;
     }
-    let from = out.len();
     let mut at = 0;
-    let mut high_bits = 0;
-    out.reserve(bytes.len() + 8);
+    let mut buffer = [0; PADDED];
+    let mut room = EMPTY;
     loop {
-        let run = at;
-        let end = loop {
-            let Some(chunk) = bytes
-                .get(at..at + 8)
-                .and_then(|chunk| chunk.first_chunk::<8>())
-            else {
-                let end = find_special(bytes, at);
-                let tail = bytes.get(at..end).unwrap_or_default();
-                high_bits |= tail.iter().fold(0, |bits, byte| bits | u64::from(*byte));
-                break end;
-            };
-            let word = u64::from_le_bytes(*chunk);
-            let mask = special_mask(word);
-            high_bits |= word;
-            if mask != 0 {
-                break at + (mask.trailing_zeros() / 8) as usize;
-            }
-            at += 8;
+        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+        let Some(window) = Window::of(rest, &mut buffer) else {
+            return unescape_utf8(bytes, at, out);
         };
-        out.extend_from_slice(bytes.get(run..end)?);
+        match window.unescape(&SIMPLE, &mut room, out) {
+            Unescaped::Open(len) => at += len,
+            Unescaped::Closed(len) => return Some(at + len + 1),
+            Unescaped::Unusual => return None,
+        }
+    }
+}
+
+/// As [`unescape_bytes`] from `at` on, for texts beyond ASCII.
+fn unescape_utf8(bytes: &[u8], mut at: usize, out: &mut Vec<u8>) -> Option<usize> {
+    let from = at;
+    loop {
+        let end = find_special(bytes, at);
+        out.extend_from_slice(bytes.get(at..end)?);
         match bytes.get(end)? {
             b'"' => {
-                at = end + 1;
-                break;
+                // Invalid UTF-8 is the parser's business.
+                std::str::from_utf8(bytes.get(from..end)?).ok()?;
+                return Some(end + 1);
             }
             b'\\' => {
                 let simple = SIMPLE[usize::from(*bytes.get(end + 1)?)];
@@ -426,9 +407,4 @@ pub(super) fn unescape_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
             _ => return None,
         }
     }
-    if high_bits & HIGHS != 0 {
-        std::str::from_utf8(bytes.get(..at)?).ok()?;
-    }
-    debug_assert!(std::str::from_utf8(out.get(from..)?).is_ok());
-    Some(at)
 }

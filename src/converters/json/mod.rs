@@ -9,6 +9,7 @@ mod parser;
 mod reader;
 mod schema;
 mod text;
+mod window;
 mod writer;
 
 #[cfg(test)]

@@ -60,8 +60,8 @@ impl Printer {
             Kind::False => out.extend_from_slice(b"false"),
             Kind::True => out.extend_from_slice(b"true"),
             Kind::Integer => print_integer(view, at, out),
-            Kind::Fraction => print_fraction(view.fraction(at), out),
-            Kind::Text => out.extend_from_slice(view.text(at).as_bytes()),
+            Kind::Fraction => print_fraction(view, at, out),
+            Kind::Text => view.append_text(at, out),
             Kind::Array => self.print_array(view, at, out),
             Kind::Object => self.print_object(view, at, out),
         }
@@ -93,7 +93,7 @@ impl Printer {
                 out.extend_from_slice(b", ");
             }
             if let Some(entry) = self.entries.get(index).copied() {
-                out.extend_from_slice(view.text(entry.name).as_bytes());
+                view.append_text(entry.name, out);
                 out.push(b'=');
                 self.print(view, entry.value, out);
             }
@@ -134,7 +134,7 @@ fn print_integer(view: View<'_>, at: usize, out: &mut Vec<u8>) {
         if negative && digits != "0" {
             out.push(b'-');
         }
-        return out.extend_from_slice(digits.as_bytes());
+        return view.append_number(at, out);
     }
     let magnitude = digits.bytes().fold(0u64, |sum, digit| {
         sum.wrapping_mul(10).wrapping_add(u64::from(digit & 0x0f))
@@ -147,9 +147,10 @@ fn print_integer(view: View<'_>, at: usize, out: &mut Vec<u8>) {
     text::append_integer(signed.cast_signed(), out);
 }
 
-fn print_fraction(number: &str, out: &mut Vec<u8>) {
+fn print_fraction(view: View<'_>, at: usize, out: &mut Vec<u8>) {
+    let number = view.fraction(at);
     if is_java_form(number.as_bytes()) {
-        return out.extend_from_slice(number.as_bytes());
+        return view.append_number(at, out);
     }
     text::append_double(parse_double(number), out);
 }
