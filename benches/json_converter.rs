@@ -26,7 +26,8 @@ fn converter(schemas_enable: &str) -> JsonConverter {
 fn written(schemas_enable: &str, text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut json = converter(schemas_enable);
-    json.write_text("t", text.as_bytes(), false, &mut out).expect("any text can be written");
+    json.write_text("t", text.as_bytes(), false, &mut out)
+        .expect("any text can be written");
     out
 }
 
@@ -61,8 +62,16 @@ fn read_text(c: &mut Criterion) {
         ("object", "false", LINE.as_bytes().to_vec()),
         ("string, 16 escapes", "false", written("false", LINE)),
         ("string, no escapes", "false", written("false", &plain)),
-        ("enveloped string, 16 escapes", "true", written("true", LINE)),
-        ("enveloped string, no escapes", "true", written("true", &plain)),
+        (
+            "enveloped string, 16 escapes",
+            "true",
+            written("true", LINE),
+        ),
+        (
+            "enveloped string, no escapes",
+            "true",
+            written("true", &plain),
+        ),
     ] {
         let mut json = converter(enable);
         let mut out = Vec::with_capacity(1 << 20);
@@ -85,7 +94,10 @@ fn struct_road(c: &mut Criterion) {
     group.bench_function("read object", |b| {
         b.iter(|| json.read("t", Some(black_box(LINE.as_bytes()))));
     });
-    let value = json.read("t", Some(LINE.as_bytes())).expect("valid JSON").value;
+    let value = json
+        .read("t", Some(LINE.as_bytes()))
+        .expect("valid JSON")
+        .value;
     let mut out = Vec::with_capacity(1024);
     group.bench_function("write object", |b| {
         b.iter(|| {

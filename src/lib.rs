@@ -14,6 +14,7 @@
 //! transforms → config, kafka, embedded → clients → record, mapped → api, shard, metrics`.
 
 pub mod api;
+pub mod cli;
 pub mod clients;
 pub mod config;
 pub mod connectors;

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use instance::{ConnectorTaskId, EventSink, Instance, InstanceEvent, InstanceId, WorkerEvent};
-pub use log::LogAccess;
+pub use log::{EmbeddedAccess, KafkaAccess, LogAccess};
 pub use task::TaskToStart;
 
 use crate::api::{ConfigMap, ConnectorKind};
