@@ -250,7 +250,9 @@ impl SinkTaskContext {
         self.commit_requested.set(true);
     }
 
-    /// Sets how long to wait before a batch refused with a retriable error comes again.
+    /// Sets how long to wait before a batch refused with a retriable error comes again. Set in a call
+    /// that succeeds, it is the longest time until the next `put`, with or without records (Kafka:
+    /// `SinkTaskContext.timeout`, for one poll).
     pub fn set_timeout(&self, timeout: Duration) {
         self.timeout.set(Some(timeout));
     }

@@ -200,7 +200,8 @@ impl Runner {
         self.consumer.seek(partition, offset);
     }
 
-    /// Polls until the next commit, or until the refused batch is due; `None` when the wish changed.
+    /// Polls until the next commit, until the refused batch is due, or for as long as the task asked
+    /// for; `None` when the wish changed.
     async fn poll(&mut self) -> Result<Option<Polled>, ConnectError> {
         let now = Instant::now();
         let mut until = self.next_commit;
@@ -209,6 +210,9 @@ impl Runner {
         }) = &self.refused
         {
             until = until.min(*due);
+        }
+        if let Some(wait) = self.context.take_timeout() {
+            until = until.min(now + wait);
         }
         let wish = self.control.wish();
         let mut polled = pin!(self.consumer.poll(until.saturating_duration_since(now)));

@@ -415,6 +415,8 @@ struct ScriptedConsumer {
     committed: RefCell<Vec<(TopicPartition, i64)>>,
     paused: Cell<bool>,
     seeks: RefCell<Vec<(TopicPartition, i64)>>,
+    /// Timeouts of polls.
+    waits: RefCell<Vec<Duration>>,
 }
 
 #[async_trait(?Send)]
@@ -424,6 +426,7 @@ impl Consumer for ScriptedConsumer {
     fn assign(&self, _: Vec<TopicPartition>) {}
 
     async fn poll(&self, timeout: Duration) -> Result<Polled, ClientError> {
+        self.waits.borrow_mut().push(timeout);
         let event = self.events.borrow_mut().pop_front();
         match event {
             Some(event) => Ok(event),
@@ -484,12 +487,13 @@ struct Seen {
     refusals: Cell<usize>,
 }
 
-struct Keep(Rc<Seen>);
+struct Keep(Rc<Seen>, SinkTaskContext);
 
 #[async_trait(?Send)]
 impl SinkTask for Keep {
     async fn start(&mut self, context: SinkTaskContext, _: &ConfigMap) -> Result<(), ConnectError> {
         context.set_timeout(Duration::from_millis(5));
+        self.1 = context;
         Ok(())
     }
 
@@ -505,6 +509,7 @@ impl SinkTask for Keep {
     async fn put(&mut self, batches: &[SinkBatch]) -> Result<(), ConnectError> {
         if !batches.is_empty() && self.0.refusals.get() > 0 {
             self.0.refusals.set(self.0.refusals.get() - 1);
+            self.1.set_timeout(Duration::from_millis(5));
             return Err(ConnectError::retriable("disk full"));
         }
         for batch in batches {
@@ -587,7 +592,7 @@ fn sink(
     let parts = SinkParts {
         connector: "c".into(),
         number: 0,
-        task: Box::new(Keep(Rc::clone(&seen))),
+        task: Box::new(Keep(Rc::clone(&seen), SinkTaskContext::default())),
         converters,
         chain: TransformationChain::default(),
         consumer: Rc::clone(&consumer) as Rc<dyn Consumer>,
@@ -647,6 +652,19 @@ fn a_batch_refused_for_now_comes_again_once_and_the_partitions_are_paused_meanwh
             *rig.consumer.committed.borrow(),
             [(TopicPartition::new("t", 0), 1)]
         );
+    });
+}
+
+#[test]
+fn a_wait_that_the_task_asks_for_bounds_one_poll() {
+    on_each_runtime(|| async {
+        let rig = sink(Vec::new(), converters(), ErrorPolicy::default(), 0);
+        settle().await;
+        rig.handle.set(Wish::Stop);
+        rig.running.join().await;
+        let waits = rig.consumer.waits.borrow();
+        assert!(waits[0] <= Duration::from_millis(5), "{waits:?}");
+        assert!(waits[1] > Duration::from_secs(50), "{waits:?}");
     });
 }
 
