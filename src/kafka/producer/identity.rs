@@ -93,6 +93,7 @@ async fn ask(inner: &Inner) -> Result<Identity, ClientError> {
 async fn ask_once(inner: &Inner) -> Result<Identity, ClientError> {
     let connection = inner.cluster.any_connection().await?;
     let request = InitProducerIdRequest::default()
+        .with_transactional_id(None)
         .with_transaction_timeout_ms(i32::MAX)
         .with_producer_id(ProducerId(-1))
         .with_producer_epoch(-1);
