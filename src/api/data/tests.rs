@@ -242,3 +242,57 @@ fn logical_types_refuse_what_does_not_fit_with_kafka_s_texts() {
     let value = logical_type::decimal_from_bytes(&decimal, &[0, 0xde]).unwrap();
     assert_eq!(value, BigDecimal::new(222.into(), 2));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_value_parser_panic(text in r#"([\[\]{}:,"\\]|[0-9]{1,3}|-|\+|\.|e|T|Z| |a|null|true|é|😀|٣){0,40}"#) {
+        let parsed = values::parse(&text, &TimeZone::UTC).unwrap();
+        let mut printed = Vec::new();
+        values::append(&parsed.value, &TimeZone::UTC, &mut printed);
+    }
+
+    #[test]
+    fn dates_of_any_size_are_parsed(text in r"[0-9-]{1,9}-[0-9]{1,9}-[0-9]{1,9}T[0-9]{1,15}:[0-9]{1,3}:1\.[0-9]{1,9}Z") {
+        values::parse(&text, &TimeZone::UTC).unwrap();
+    }
+
+    #[test]
+    fn doubles_print_as_the_shortest_text_that_reads_back(bits in proptest::prelude::any::<u64>()) {
+        let number = f64::from_bits(bits);
+        let printed = double(number);
+        if number.is_finite() {
+            proptest::prop_assert_eq!(printed.parse::<f64>().unwrap().to_bits(), bits);
+            proptest::prop_assert!(printed.contains('.'));
+        }
+    }
+
+    #[test]
+    fn entries_of_a_hash_map_keep_to_their_buckets(names in proptest::collection::hash_set("[a-z]{1,4}", 0..60)) {
+        let mut entries: Vec<_> =
+            names.iter().map(|name| (Value::String(name.clone()), Value::Null)).collect();
+        java_hash::sort_entries(&mut entries, java_hash::DEFAULT_CAPACITY);
+        let size = java_hash::grown(java_hash::DEFAULT_CAPACITY, entries.len());
+        let buckets: Vec<_> =
+            entries.iter().map(|(name, _)| java_hash::bucket(java_hash::hash(name), size)).collect();
+        proptest::prop_assert!(buckets.is_sorted());
+    }
+}
+
+#[test]
+fn nesting_beyond_a_thousand_is_refused_by_the_value_parser() {
+    let size = if cfg!(debug_assertions) {
+        16 << 20
+    } else {
+        1 << 20
+    };
+    let small = std::thread::Builder::new().stack_size(size);
+    let parsed = small.spawn(|| {
+        let deep = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
+        let fits = values::parse(&deep(1000), &TimeZone::UTC)
+            .map(|parsed| matches!(parsed.value, Value::Array(_)));
+        (fits, values::parse(&deep(1001), &TimeZone::UTC).map(drop))
+    });
+    let (fits, refused) = parsed.unwrap().join().unwrap();
+    assert_eq!(fits, Ok(true));
+    assert_eq!(refused, Err(values::ParseFailure::TooDeep));
+}

@@ -13,6 +13,8 @@ const MAX_DEPTH: usize = 1000;
 const MAX_NUMBER_DIGITS: usize = 1000;
 const MAX_NAME_BYTES: usize = 50_000;
 const MAX_TEXT_UNITS: usize = 20_000_000;
+/// Buffers that a large record made larger than this go back once a small one comes.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// Why a text is no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,10 +76,18 @@ pub(super) struct View<'a> {
 }
 
 impl Document {
+    #[cfg(test)]
+    pub(super) fn buffer_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>() + self.unescaped.capacity()
+    }
+
     /// Parses the first value of `input`.
     pub(super) fn parse<'a>(&'a mut self, input: &'a [u8]) -> Result<View<'a>, ParseError> {
         let source = match plain_utf8(input) {
-            Some(source) => source,
+            Some(source) => {
+                self.recoded = String::new();
+                source
+            }
             None => {
                 self.recoded = escape::recode(input)?;
                 self.recoded.as_str()
@@ -86,6 +96,12 @@ impl Document {
         self.nodes.clear();
         self.unescaped.clear();
         self.open.clear();
+        if self.nodes.capacity() * size_of::<Node>() > KEPT_BYTES && input.len() < KEPT_BYTES / 64 {
+            self.nodes.shrink_to(KEPT_BYTES / 64);
+        }
+        if self.unescaped.capacity() > KEPT_BYTES && input.len() < KEPT_BYTES / 64 {
+            self.unescaped.shrink_to(KEPT_BYTES / 64);
+        }
         let mut parser = Parser {
             source,
             bytes: source.as_bytes(),

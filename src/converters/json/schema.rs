@@ -10,20 +10,30 @@ use super::writer::Writer;
 use crate::api::data::SchemaRef;
 use crate::api::{ConnectError, Schema, SchemaBuilder, SchemaType};
 
+/// A cache whose schemas take more JSON than this is emptied, whatever `schemas.cache.size` says.
+const MAX_CACHED_BYTES: usize = 8 << 20;
+
 /// Schemas read before, by their JSON text. Emptied when full.
 #[derive(Debug)]
 pub(super) struct ReadCache {
-    last: Option<(Box<str>, SchemaRef)>,
-    by_text: HashMap<Box<str>, SchemaRef>,
+    last: Option<(Rc<str>, SchemaRef)>,
+    by_text: HashMap<Rc<str>, SchemaRef>,
     size: usize,
+    bytes: usize,
 }
 
 impl ReadCache {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_text.len()
+    }
+
     pub(super) fn new(size: usize) -> Self {
         Self {
             last: None,
             by_text: HashMap::new(),
             size,
+            bytes: 0,
         }
     }
 
@@ -42,19 +52,26 @@ impl ReadCache {
         {
             return Ok(Some(SchemaRef::clone(schema)));
         }
-        let schema = match self.by_text.get(text) {
-            Some(known) => SchemaRef::clone(known),
+        let (text, schema) = match self.by_text.get_key_value(text) {
+            Some((text, schema)) => (Rc::clone(text), SchemaRef::clone(schema)),
             None => {
                 let schema = read(reader, at)?;
-                if self.by_text.len() >= self.size {
-                    self.by_text.clear();
-                }
-                self.by_text.insert(text.into(), SchemaRef::clone(&schema));
-                schema
+                let text: Rc<str> = text.into();
+                self.insert(Rc::clone(&text), SchemaRef::clone(&schema));
+                (text, schema)
             }
         };
-        self.last = Some((text.into(), SchemaRef::clone(&schema)));
+        self.last = Some((text, SchemaRef::clone(&schema)));
         Ok(Some(schema))
+    }
+
+    fn insert(&mut self, text: Rc<str>, schema: SchemaRef) {
+        self.bytes += text.len();
+        if self.by_text.len() >= self.size || self.bytes > MAX_CACHED_BYTES {
+            self.by_text.clear();
+            self.bytes = text.len();
+        }
+        self.by_text.insert(text, schema);
     }
 }
 
@@ -199,13 +216,20 @@ fn read_parameters(
 pub(super) struct WriteCache {
     by_address: HashMap<*const Schema, (SchemaRef, Rc<[u8]>)>,
     size: usize,
+    bytes: usize,
 }
 
 impl WriteCache {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_address.len()
+    }
+
     pub(super) fn new(size: usize) -> Self {
         Self {
             by_address: HashMap::new(),
             size,
+            bytes: 0,
         }
     }
 
@@ -220,10 +244,12 @@ impl WriteCache {
             return Ok(Rc::clone(json));
         }
         let mut json = Vec::new();
-        writer.schema(Some(schema), None, 0, &mut json)?;
+        writer.schema(Some(schema), None, 1, &mut json)?;
         let json: Rc<[u8]> = json.into();
-        if self.by_address.len() >= self.size {
+        self.bytes += json.len();
+        if self.by_address.len() >= self.size || self.bytes > MAX_CACHED_BYTES {
             self.by_address.clear();
+            self.bytes = json.len();
         }
         // The entry holds on to the schema, so that its address stays its own.
         self.by_address

@@ -104,6 +104,35 @@ fn names_with_one_hash_and_names_that_repeat_print_as_on_the_struct_road() {
     assert_same_reading(many(30).as_bytes());
 }
 
+#[test]
+fn many_schemas_do_not_fill_the_memory() {
+    let mut json = converter(&[("schemas.cache.size", "3")]);
+    for index in 0..10 {
+        let record =
+            format!(r#"{{"schema":{{"type":"string","doc":"{index}"}},"payload":"{index}"}}"#);
+        let read = json.read("t", Some(record.as_bytes())).unwrap();
+        let schema = read.schema.unwrap();
+        assert_eq!(schema.doc(), Some(index.to_string().as_str()));
+        let mut written = Vec::new();
+        json.write("t", Some(&schema), &read.value, &mut written)
+            .unwrap();
+        assert!(json.read_cache.len() <= 3 && json.write_cache.len() <= 3);
+    }
+}
+
+#[test]
+fn a_large_record_leaves_no_large_buffers() {
+    let mut json = converter(&[("schemas.enable", "false")]);
+    let large = format!("[{}1]", "\"\\u0041\",".repeat(300_000));
+    json.read("t", Some(large.as_bytes())).unwrap();
+    json.read("t", Some(b"[1]")).unwrap();
+    assert!(
+        json.document.buffer_bytes() < 2 << 20,
+        "{}",
+        json.document.buffer_bytes()
+    );
+}
+
 mod any {
     //! Random JSON, nearly JSON, and texts.
 

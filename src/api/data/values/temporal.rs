@@ -73,7 +73,7 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
-    /// Blanks, a sign, digits. The text is short, so that nothing overflows.
+    /// Blanks, a sign, digits; in 32 bits, as Java has it, so that no sum of fields overflows.
     fn number(&mut self) -> Option<i64> {
         let rest = self.rest.trim_start_matches([' ', '\t']);
         let digits = rest.strip_prefix('-').unwrap_or(rest);
@@ -86,6 +86,12 @@ impl<'a> Fields<'a> {
         });
         let negative = digits.len() < rest.len();
         self.rest = digits.get(end..)?;
-        Some(if negative { -value } else { value })
+        #[expect(clippy::cast_possible_truncation, reason = "Java's `intValue` wraps")]
+        let wrapped = value as i32;
+        Some(i64::from(if negative {
+            wrapped.wrapping_neg()
+        } else {
+            wrapped
+        }))
     }
 }
