@@ -402,3 +402,8 @@ async fn wait(membership: &Membership, mark: u64, at: Option<Instant>) {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    pub(crate) use super::wire::{SubscriptionData, decode_assignment, encode_assignment};
+}

@@ -1,6 +1,8 @@
 //! The consumer against pretended brokers.
 
+mod coordinator;
 mod fetching;
+mod groups;
 
 use std::rc::Rc;
 use std::time::Duration;
