@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 
-use super::string::decode_utf8;
 use crate::api::config_def::ConfigDef;
+use crate::api::data::text::decode_utf8;
 use crate::api::data::{SchemaRef, values};
 use crate::api::{
     ConfigMap, ConnectError, HeaderConverter, Schema, SchemaAndValue, SchemaType, Value,

@@ -4,7 +4,8 @@ use encoding_rs::{EncoderResult, Encoding};
 
 use super::config::{converter_def, headers_like_values, parse};
 use crate::api::config_def::{ConfigDef, ConfigKey, Importance, Width};
-use crate::api::data::{SchemaRef, text};
+use crate::api::data::SchemaRef;
+use crate::api::data::text::{self, decode_utf8};
 use crate::api::{
     ConfigMap, ConnectError, Converter, Schema, SchemaAndValue, SchemaType, TextRoad, Value,
 };
@@ -217,29 +218,6 @@ impl Charset {
             Self::Utf16Le => out.extend(text.encode_utf16().flat_map(u16::to_le_bytes)),
             Self::Web(encoding) => encode_web(encoding, text, out),
         }
-    }
-}
-
-/// Java's `new String(bytes, UTF_8)`: as Rust's lossy conversion, but an encoded surrogate is one
-/// U+FFFD and not three.
-pub(super) fn decode_utf8(mut bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    loop {
-        let invalid = match std::str::from_utf8(bytes) {
-            Ok(rest) => {
-                text.push_str(rest);
-                return text;
-            }
-            Err(invalid) => invalid,
-        };
-        let (valid, rest) = bytes.split_at(invalid.valid_up_to());
-        text.push_str(std::str::from_utf8(valid).unwrap_or_default());
-        text.push('\u{fffd}');
-        let skipped = match rest {
-            [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,
-            _ => invalid.error_len().unwrap_or(rest.len()),
-        };
-        bytes = rest.get(skipped..).unwrap_or_default();
     }
 }
 

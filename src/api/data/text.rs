@@ -15,8 +15,30 @@ use super::{Struct, Value, java_time};
 pub fn to_text(value: &Value) -> String {
     let mut out = Vec::new();
     append(value, &mut out);
-    String::from_utf8(out)
-        .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned())
+    String::from_utf8(out).unwrap_or_else(|invalid| decode_utf8(invalid.as_bytes()))
+}
+
+/// Java's `new String(bytes, UTF_8)`: as Rust's lossy conversion, but an encoded surrogate is one
+/// U+FFFD and not three.
+pub fn decode_utf8(mut bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    loop {
+        let invalid = match std::str::from_utf8(bytes) {
+            Ok(rest) => {
+                text.push_str(rest);
+                return text;
+            }
+            Err(invalid) => invalid,
+        };
+        let (valid, rest) = bytes.split_at(invalid.valid_up_to());
+        text.push_str(std::str::from_utf8(valid).unwrap_or_default());
+        text.push('\u{fffd}');
+        let skipped = match rest {
+            [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,
+            _ => invalid.error_len().unwrap_or(rest.len()),
+        };
+        bytes = rest.get(skipped..).unwrap_or_default();
+    }
 }
 
 /// Appends the text of a value. UTF-8, but for a lone byte array, which stays as it is.

@@ -2,6 +2,7 @@
 
 use super::parser::ParseError;
 use super::window::{EMPTY, PADDED, Unescaped, Window};
+use crate::api::data::text::decode_utf8;
 
 /// What is wrong with an escape, and where.
 #[derive(Debug)]
@@ -200,7 +201,7 @@ pub(super) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
 fn append_any(text: &[u8], out: &mut Vec<u8>) {
     match std::str::from_utf8(text) {
         Ok(text) => append_str(text, out),
-        Err(_) => append_str(&super::super::string::decode_utf8(text), out),
+        Err(_) => append_str(&decode_utf8(text), out),
     }
 }
 

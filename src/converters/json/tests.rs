@@ -236,7 +236,7 @@ proptest::proptest! {
     ]) {
         for enable in ["true", "false"] {
             let mut json = converter(&[("schemas.enable", enable)]);
-            let text = Value::String(crate::converters::string::decode_utf8(&bytes));
+            let text = Value::String(java_text::decode_utf8(&bytes));
             let binary = Value::Bytes(bytes.clone().into());
             for (kind, value) in [(SchemaType::String, text), (SchemaType::Bytes, binary)] {
                 let mut expected = b"kept".to_vec();

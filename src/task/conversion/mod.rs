@@ -7,6 +7,7 @@ pub use sink::SinkConversion;
 pub(in crate::task) use source::materialize;
 pub use source::{Encoded, EncodedRecords, Rewritten, SourceConversion};
 
+use crate::api::data::text::decode_utf8;
 use crate::api::{Converter, HeaderConverter, SliceForm, Value};
 
 /// The converters of a task.
@@ -32,7 +33,7 @@ impl std::fmt::Debug for Converters {
 /// The value that a slice stands for; text that is not UTF-8 gets U+FFFD, as in Java.
 fn slice_value(form: SliceForm, bytes: &[u8]) -> Value {
     match form {
-        SliceForm::Text => Value::String(String::from_utf8_lossy(bytes).into_owned()),
+        SliceForm::Text => Value::String(decode_utf8(bytes)),
         SliceForm::Bytes => Value::Bytes(bytes::Bytes::copy_from_slice(bytes)),
     }
 }
