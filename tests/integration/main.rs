@@ -6,4 +6,5 @@
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 mod common;
+mod consumer_groups_interop;
 mod harness;
