@@ -577,6 +577,14 @@ fn find_coordinator(call: &Call, world: &World) -> Reply {
 
 fn init_producer_id(call: &Call, world: &mut World) -> Reply {
     let request: InitProducerIdRequest = call.request();
+    if request
+        .transactional_id
+        .as_ref()
+        .is_some_and(|id| id.is_empty())
+    {
+        let refused = InitProducerIdResponse::default().with_error_code(42);
+        return answer(call, &refused);
+    }
     let (id, epoch) = if request.producer_id.0 >= 0 && request.producer_epoch >= 0 {
         (request.producer_id.0, request.producer_epoch + 1)
     } else {

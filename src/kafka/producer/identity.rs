@@ -6,7 +6,7 @@ use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
 
 use super::Inner;
 use super::batch::Identity;
-use crate::clients::{ClientError, ProducerConfig};
+use crate::clients::{ApiErrorKind, ClientError, ProducerConfig};
 use crate::kafka::errors::{api_error, code};
 use crate::shard;
 
@@ -57,7 +57,9 @@ pub(super) fn ask_if_missing(inner: &Rc<Inner>) {
                 *inner.identity.borrow_mut() = IdentityState::Known(identity);
             }
             Err(ClientError::Closed) => {}
-            Err(error) if inner.config.idempotence_required => inner.fail(error),
+            Err(error) if inner.config.idempotence_required || !is_denial(&error) => {
+                inner.fail(error);
+            }
             Err(error) => {
                 tracing::warn!(
                     %error,
@@ -70,6 +72,15 @@ pub(super) fn ask_if_missing(inner: &Rc<Inner>) {
         }
         inner.wake.notify();
     });
+}
+
+/// Whether the cluster has no idempotent writes for us, rather than something being wrong.
+fn is_denial(error: &ClientError) -> bool {
+    match error {
+        ClientError::Api { kind, .. } => *kind == ApiErrorKind::Authorization,
+        ClientError::UnsupportedVersion { .. } => true,
+        _ => false,
+    }
 }
 
 /// Retries for as long as the error is retriable: without an id nothing can be sent, and the records'
@@ -93,6 +104,7 @@ async fn ask(inner: &Inner) -> Result<Identity, ClientError> {
 async fn ask_once(inner: &Inner) -> Result<Identity, ClientError> {
     let connection = inner.cluster.any_connection().await?;
     let request = InitProducerIdRequest::default()
+        // Not the default, an empty text, which brokers refuse.
         .with_transactional_id(None)
         .with_transaction_timeout_ms(i32::MAX)
         .with_producer_id(ProducerId(-1))

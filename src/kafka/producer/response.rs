@@ -216,6 +216,9 @@ impl Inner {
     fn requeue(&self, mut part: Part, error: ClientError) {
         let limit = self.config.delivery_timeout;
         let mut accumulator = self.accumulator.borrow_mut();
+        if let Some(fatal) = accumulator.fatal.as_ref().map(Rc::clone) {
+            return accumulator.settle_part(part, &Err(fatal));
+        }
         if part.batch.attempts >= self.config.retries {
             return accumulator.settle_part(part, &Err(Rc::new(error)));
         }
