@@ -9,12 +9,6 @@
 //! `connection` (one socket, pipelined), `cluster` (brokers, metadata, coordinators, retries), then
 //! `producer`, `consumer` and `admin`.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the clients that use all of it are being built"
-)]
-
 mod admin;
 mod cluster;
 mod connection;

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest};
 
 use self::metadata::Metadata;
-pub(super) use self::metadata::{PartitionMetadata, TopicMetadata};
+pub(super) use self::metadata::TopicMetadata;
 use self::node::Node;
 pub(super) use self::node::{Purpose, jittered};
 use super::connection::Connection;
-use super::errors::{api_error, code};
+use super::errors::api_error;
 use super::protocol::text;
 use crate::clients::{ApiErrorKind, ClientError, CommonClientConfig};
 use crate::shard::{self, JoinHandle, Notify};
@@ -575,18 +575,6 @@ impl Cluster {
         for node in self.nodes.borrow().values().chain(&self.bootstrap) {
             node.close_idle(idle);
         }
-    }
-
-    /// Whether an error code of a partition says that the leader is elsewhere.
-    pub(super) fn is_leader_change(code: i16) -> bool {
-        matches!(
-            code,
-            code::NOT_LEADER_OR_FOLLOWER
-                | code::LEADER_NOT_AVAILABLE
-                | code::FENCED_LEADER_EPOCH
-                | code::UNKNOWN_LEADER_EPOCH
-                | code::UNKNOWN_TOPIC_OR_PARTITION
-        )
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use kafka_protocol::messages::{ApiKey, HeartbeatRequest, HeartbeatResponse, ListOffsetsRequest};
 
 use super::*;
+use crate::kafka::errors::code;
 use crate::kafka::mock_broker::{MockCluster, Reply, answer, on_each_runtime, test_config};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -302,6 +303,34 @@ fn idle_connections_are_closed() {
         while weak.upgrade().is_some() {
             shard::sleep(Duration::from_millis(5)).await;
         }
+        cluster.close();
+    });
+}
+
+#[test]
+fn coordinator_requests_have_a_connection_of_their_own_that_no_fetch_holds_up() {
+    on_each_runtime(|| async {
+        let mock = MockCluster::start(1);
+        let (seen, asked) = std::sync::mpsc::channel();
+        mock.on(ApiKey::Heartbeat, move |call, _| {
+            seen.send((call.connection, call.client_id.clone()))
+                .unwrap();
+            answer(call, &HeartbeatResponse::default())
+        });
+        let cluster = Cluster::new(test_config(&mock));
+        cluster.fetch_topic_metadata(&[], false).await.unwrap();
+        let data = cluster.connection(1, Purpose::Data).await.unwrap();
+        let coordinator = cluster
+            .coordinator(CoordinatorKind::Group, "g")
+            .await
+            .unwrap();
+        for connection in [data, coordinator] {
+            let request = HeartbeatRequest::default();
+            connection.call(request, SECOND).await.unwrap();
+        }
+        let calls: Vec<(usize, String)> = asked.try_iter().collect();
+        assert_ne!(calls[0].0, calls[1].0);
+        assert_eq!(calls[0].1, "test");
         cluster.close();
     });
 }
