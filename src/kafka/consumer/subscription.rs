@@ -160,6 +160,12 @@ impl Partitions {
         self.states.get(partition)
     }
 
+    /// A partition's state, to change.
+    #[cfg(test)]
+    pub(super) fn get_mut(&mut self, partition: &TopicPartition) -> Option<&mut PartitionState> {
+        self.states.get_mut(partition)
+    }
+
     /// A partition's state, if it is still that of `stamp`.
     pub(super) fn current(
         &mut self,
