@@ -168,7 +168,7 @@ pub struct SliceBatch {
     /// Value of each record. Schema: required string or bytes by `form`, or none when `value_schema`
     /// says so.
     pub values: Vec<Span>,
-    /// Key of each record (schema: optional string or bytes as `form`); `None` when no record has one.
+    /// Key of each record, of the same schema as the values; `None` when no record has one.
     pub keys: Option<Vec<Span>>,
     /// What the bytes are.
     pub form: SliceForm,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::api::{Converter, SinkForm, TextRoad};
+use crate::api::{Converter, SinkForm, SliceForm, TextRoad};
 
 /// How bytes become records or records become bytes, cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +46,27 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For the slice batches of a source task. Batches of full records always take the struct road.
-    pub fn source(key: &dyn Converter, value: &dyn Converter, has_transforms: bool) -> Self {
+    /// For slice batches of `form` of a source task, whose schema is the required string or bytes. Batches
+    /// of full records always take the struct road.
+    pub fn source(
+        form: SliceForm,
+        key: &dyn Converter,
+        value: &dyn Converter,
+        has_transforms: bool,
+    ) -> Self {
         if has_transforms {
             return Self {
                 key: Road::Struct,
                 value: Road::Struct,
             };
         }
+        let road = |converter: &dyn Converter| match form {
+            SliceForm::Text => Road::of(converter.write_text_road()),
+            SliceForm::Bytes => Road::of(converter.write_bytes_road()),
+        };
         Self {
-            key: Road::of(key.write_text_road()),
-            value: Road::of(value.write_text_road()),
+            key: road(key),
+            value: road(value),
         }
     }
 
@@ -83,5 +93,56 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "key: {}, value: {}", self.key, self.value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::ConfigMap;
+
+    fn converter(name: &str, schemas: bool) -> Box<dyn Converter> {
+        let plugin = crate::converters::ALL
+            .iter()
+            .find(|plugin| plugin.class.ends_with(name));
+        let mut config = ConfigMap::new();
+        config.insert("schemas.enable".to_owned(), Some(schemas.to_string()));
+        plugin.unwrap().converter.unwrap()(&config, false).unwrap()
+    }
+
+    #[test]
+    fn each_converter_gets_its_cheapest_road() {
+        let plan = |name, schemas| {
+            let (key, value) = (
+                converter(".StringConverter", false),
+                converter(name, schemas),
+            );
+            let source = Plan::source(SliceForm::Text, &*key, &*value, false);
+            let sink = Plan::sink(SinkForm::Text, &*key, &*value, false);
+            (source.to_string(), sink.to_string())
+        };
+        let both = |road: &str| {
+            let text = format!("key: slice, value: {road}");
+            (text.clone(), text)
+        };
+        assert_eq!(plan(".StringConverter", false), both("slice"));
+        assert_eq!(plan(".JsonConverter", false), both("rewrite"));
+        assert_eq!(plan(".JsonConverter", true), both("rewrite"));
+        assert_eq!(plan(".IntegerConverter", false), both("struct"));
+    }
+
+    #[test]
+    fn transforms_and_sinks_that_want_values_take_the_struct_road() {
+        let string = converter(".StringConverter", false);
+        let transformed = Plan::source(SliceForm::Text, &*string, &*string, true);
+        let values = Plan::sink(SinkForm::Values, &*string, &*string, false);
+        assert_eq!(
+            transformed,
+            Plan {
+                key: Road::Struct,
+                value: Road::Struct
+            }
+        );
+        assert_eq!(values, transformed);
     }
 }

@@ -19,8 +19,8 @@ use super::topic_creation::TopicCreation;
 use super::{InstanceState, Reporter};
 use crate::api::connector::OffsetReader;
 use crate::api::{
-    ConfigMap, ConnectError, LocalFuture, SliceBatch, SourceBatch, SourceMap, SourceRecord,
-    SourceTask, SourceTaskContext, Span, TopicPartition,
+    ConfigMap, ConnectError, LocalFuture, SliceBatch, SliceForm, SourceBatch, SourceMap,
+    SourceRecord, SourceTask, SourceTaskContext, Span, TopicPartition,
 };
 use crate::clients::{
     Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
@@ -154,7 +154,7 @@ impl Runner {
         };
         self.parts.task.start(context, config).await?;
         tracing::info!(
-            plan = %self.parts.conversion.plan(),
+            plan = %self.parts.conversion.plan(SliceForm::Text),
             "source task {}-{} started",
             self.parts.connector,
             self.parts.number

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::{Converters, slice_value};
 use crate::api::transformation::RecordOrigin;
 use crate::api::{
-    ConnectError, ConnectRecord, Header, SchemaAndValue, SliceBatch, SourceRecord, Span,
+    ConnectError, ConnectRecord, Header, SchemaAndValue, SliceBatch, SliceForm, SourceRecord, Span,
 };
 use crate::metrics::TaskMetrics;
 use crate::shard::{PooledVec, take_vec};
@@ -19,7 +19,6 @@ use crate::task::transformation_chain::TransformationChain;
 pub struct SourceConversion {
     converters: Converters,
     chain: TransformationChain,
-    plan: Plan,
 }
 
 /// Keys and values of a slice batch after conversion; spans of skipped records are unspecified.
@@ -67,25 +66,31 @@ pub struct EncodedRecords {
 type Failure = (Stage, &'static str, ConnectError);
 
 impl SourceConversion {
-    /// Plans the roads.
+    /// Converts through these.
     pub fn new(converters: Converters, chain: TransformationChain) -> Self {
-        let plan = Plan::source(&*converters.key, &*converters.value, !chain.is_empty());
-        Self {
-            converters,
-            chain,
-            plan,
-        }
+        Self { converters, chain }
     }
 
-    /// The roads of slice batches.
-    pub fn plan(&self) -> Plan {
-        self.plan
+    /// The roads of slice batches of `form`.
+    pub fn plan(&self, form: SliceForm) -> Plan {
+        let Converters { key, value, .. } = &self.converters;
+        Plan::source(form, &**key, &**value, !self.chain.is_empty())
     }
 
-    /// Whether a slice batch can be sent without building records.
+    /// Whether a slice batch can be sent without building records. Converters rewrite values of a
+    /// required schema; anything else takes the struct road.
     pub fn takes_slices(&self, batch: &SliceBatch) -> bool {
-        let keys_fit = batch.keys.is_none() || self.plan.key != Road::Struct;
-        self.plan.value != Road::Struct && keys_fit
+        let plan = self.plan(batch.form);
+        let required = batch
+            .value_schema
+            .as_ref()
+            .is_some_and(|schema| !schema.is_optional());
+        let fits = |road| match road {
+            Road::Slice => true,
+            Road::Rewrite => required,
+            Road::Struct => false,
+        };
+        fits(plan.value) && (batch.keys.is_none() || fits(plan.key))
     }
 
     /// Converts a slice batch that [`Self::takes_slices`].
@@ -99,6 +104,7 @@ impl SourceConversion {
         metrics: &TaskMetrics,
     ) -> Result<Rewritten, ConnectError> {
         let count = u32::try_from(batch.values.len()).unwrap_or(u32::MAX);
+        let plan = self.plan(batch.form);
         let mut done = Rewritten {
             value_buffer: None,
             values: None,
@@ -106,7 +112,7 @@ impl SourceConversion {
             runs: std::iter::once(0..count).collect(),
         };
         let mut skipped: Vec<u32> = Vec::new();
-        if let (Some(keys), Road::Rewrite) = (&batch.keys, self.plan.key) {
+        if let (Some(keys), Road::Rewrite) = (&batch.keys, plan.key) {
             let column = Column {
                 batch,
                 spans: keys,
@@ -116,7 +122,7 @@ impl SourceConversion {
                 column.rewrite(Stage::KeyConverter, &mut skipped, errors, metrics)?;
             done.keys = Some((buffer, spans));
         }
-        if self.plan.value == Road::Rewrite {
+        if plan.value == Road::Rewrite {
             let converter = &mut *self.converters.value;
             let column = Column {
                 batch,
@@ -292,7 +298,7 @@ impl Column<'_> {
             spans,
             converter,
         } = self;
-        let is_bytes = batch.form == crate::api::SliceForm::Bytes;
+        let is_bytes = batch.form == SliceForm::Bytes;
         let payload: usize = spans
             .iter()
             .filter(|s| !s.is_null())
