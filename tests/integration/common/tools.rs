@@ -168,7 +168,7 @@ impl Kafka {
             "--files",
             &files.join(","),
         ]);
-        self.run_tool("dump-log", tool, b"")
+        self.run_tool_for_all("dump-log", tool)
     }
 
     /// As [`Kafka::dump_log`], batch headers and index checks only: for large logs.
@@ -176,7 +176,7 @@ impl Kafka {
         let files: Vec<String> = segments.iter().map(|s| s.display().to_string()).collect();
         let mut tool = self.tool("org.apache.kafka.tools.DumpLogSegments");
         tool.args(["--files", &files.join(",")]);
-        self.run_tool("dump-log", tool, b"")
+        self.run_tool_for_all("dump-log", tool)
     }
 
     fn tool(&self, class: &str) -> Command {
@@ -186,7 +186,17 @@ impl Kafka {
     }
 
     /// Runs a tool to its end and gives its standard output.
-    fn run_tool(&self, name: &str, mut tool: Command, input: &[u8]) -> String {
+    fn run_tool(&self, name: &str, tool: Command, input: &[u8]) -> String {
+        Self::ended_tool(name, tool, input).0
+    }
+
+    /// Standard output, then standard error: where `DumpLogSegments` reports mismatches.
+    fn run_tool_for_all(&self, name: &str, tool: Command) -> String {
+        let (output, errors) = Self::ended_tool(name, tool, b"");
+        output + &errors
+    }
+
+    fn ended_tool(name: &str, mut tool: Command, input: &[u8]) -> (String, String) {
         let dir = scratch_dir("tool");
         let file = dir.path().join("input");
         fs::write(&file, input).unwrap();
@@ -198,7 +208,7 @@ impl Kafka {
             "{name} failed ({status}):\n{}",
             process.output()
         );
-        process.stdout()
+        (process.stdout(), process.stderr())
     }
 }
 
