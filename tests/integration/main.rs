@@ -10,3 +10,4 @@ mod common;
 mod consumer_groups_interop;
 mod embedded_log;
 mod harness;
+mod rest;

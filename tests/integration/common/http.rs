@@ -29,6 +29,11 @@ impl Answer {
 
 /// One request; `Err` when there was no answer within 100 s (Connect's own limit is 90 s).
 pub(crate) fn try_request(method: &str, url: &str, body: Option<&Value>) -> Result<Answer, String> {
+    try_text(method, url, body.map(Value::to_string).as_deref())
+}
+
+/// As [`try_request`], with any text as a body that claims to be JSON.
+pub(crate) fn try_text(method: &str, url: &str, body: Option<&str>) -> Result<Answer, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
@@ -37,9 +42,9 @@ pub(crate) fn try_request(method: &str, url: &str, body: Option<&Value>) -> Resu
         .into();
     let request = ureq::http::Request::builder().method(method).uri(url);
     let answer = match body {
-        Some(json) => {
+        Some(text) => {
             let request = request.header("content-type", "application/json");
-            agent.run(request.body(json.to_string()).unwrap())
+            agent.run(request.body(text).unwrap())
         }
         None => agent.run(request.body(()).unwrap()),
     };

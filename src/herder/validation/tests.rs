@@ -1,0 +1,301 @@
+//! Against what Apache Kafka Connect 4.3.1 answered.
+
+use super::*;
+use crate::config::worker;
+
+fn worker_file(more: &str) -> WorkerFile {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("worker.properties");
+    let text = format!(
+        "bootstrap.servers=127.0.0.1:9092\noffset.storage.file.filename=offsets\n\
+         key.converter=org.apache.kafka.connect.storage.StringConverter\n\
+         value.converter=StringConverter\n{more}"
+    );
+    std::fs::write(&path, text).unwrap();
+    worker::load(&path).unwrap()
+}
+
+fn config(entries: &[(&str, Option<&str>)]) -> ConfigMap {
+    let owned = |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
+    entries.iter().map(owned).collect()
+}
+
+fn validate_with(worker: &WorkerFile, entries: &[(&str, Option<&str>)]) -> ConfigInfos {
+    let plugins = Plugins::builtin();
+    let validation = Validation {
+        plugins: &plugins,
+        worker: &worker.config,
+        providers: &worker.providers,
+    };
+    validation.validate(&config(entries)).unwrap()
+}
+
+fn validate(entries: &[(&str, Option<&str>)]) -> ConfigInfos {
+    validate_with(&worker_file(""), entries)
+}
+
+fn errors(infos: &ConfigInfos) -> Vec<(&str, &str)> {
+    let each = infos.configs.iter().flat_map(|info| {
+        let errors = info.value.errors.iter();
+        errors.map(|error| (info.value.name.as_str(), error.as_str()))
+    });
+    each.collect()
+}
+
+fn find<'a>(infos: &'a ConfigInfos, name: &str) -> &'a ConfigInfo {
+    infos
+        .configs
+        .iter()
+        .find(|info| info.value.name == name)
+        .unwrap()
+}
+
+const NULL: &str = "Null value can not be supplied as the configuration value.";
+
+#[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one answer, looked at from all sides"
+)]
+fn a_sources_sections_come_in_kafkas_order_with_its_texts() {
+    let infos = validate(&[
+        ("connector.class", Some("FileStreamSource")),
+        ("tasks.max", Some("0")),
+        ("topic", Some("t")),
+        ("value.converter", Some("JsonConverter")),
+        ("value.converter.schemas.cache.size", Some("x")),
+        ("producer.override.nope", Some("x")),
+        ("producer.override.linger.ms", Some("5")),
+        ("unknown", None),
+    ]);
+    assert_eq!(infos.name, "FileStreamSource");
+    let expected = [
+        ("unknown", NULL),
+        (
+            "name",
+            "Missing required configuration \"name\" which has no default value.",
+        ),
+        (
+            "tasks.max",
+            "Invalid value 0 for configuration tasks.max: Value must be at least 1",
+        ),
+        (
+            "value.converter.schemas.cache.size",
+            "Invalid value x for configuration schemas.cache.size: Not a number of type INT",
+        ),
+    ];
+    assert_eq!(errors(&infos), expected);
+    assert_eq!(infos.error_count(), 4);
+    let groups = [
+        "Common",
+        "Transforms",
+        "Predicates",
+        "Error Handling",
+        "Topic Creation",
+        "Exactly Once Support",
+        "offsets.topic",
+    ];
+    assert_eq!(infos.groups[..7], groups);
+    let position = |name: &str| {
+        infos
+            .configs
+            .iter()
+            .position(|info| info.value.name == name)
+            .unwrap()
+    };
+    let order = [
+        "unknown",
+        "name",
+        "config.action.reload",
+        "errors.tolerance",
+        "offsets.storage.topic",
+        "file",
+        "producer.override.nope",
+        "value.converter.schemas.enable",
+    ];
+    assert!(
+        order
+            .windows(2)
+            .all(|pair| position(pair[0]) < position(pair[1]))
+    );
+    assert!(find(&infos, "producer.override.nope").definition.is_none());
+    let linger = find(&infos, "producer.override.linger.ms")
+        .definition
+        .as_ref();
+    assert_eq!(linger.unwrap().display_name, "linger.ms");
+    let json = "org.apache.kafka.connect.json.JsonConverter";
+    assert_eq!(
+        find(&infos, "value.converter").value.value.as_deref(),
+        Some(json)
+    );
+    let string = "org.apache.kafka.connect.storage.StringConverter";
+    let definition = find(&infos, "value.converter").definition.as_ref().unwrap();
+    assert_eq!(definition.default_text().as_deref(), Some(string));
+    assert_eq!(
+        find(&infos, "value.converter.converter.type")
+            .value
+            .value
+            .as_deref(),
+        Some("value")
+    );
+}
+
+#[test]
+fn nulls_are_reported_after_what_the_definition_says() {
+    let infos = validate(&[
+        ("connector.class", Some("FileStreamSource")),
+        ("tasks.max", None),
+        ("name", None),
+        ("topic", Some("a")),
+        ("transforms", None),
+    ]);
+    let expected = [
+        ("name", NULL),
+        (
+            "tasks.max",
+            "Invalid value null for configuration tasks.max: Value must be non-null",
+        ),
+        ("tasks.max", NULL),
+        (
+            "transforms",
+            "Invalid value null for configuration transforms: entry must be non null",
+        ),
+        ("transforms", NULL),
+    ];
+    assert_eq!(errors(&infos), expected);
+}
+
+#[test]
+fn a_sinks_conflicts_and_classes_that_do_not_exist_are_told() {
+    let infos = validate(&[
+        ("connector.class", Some("FileStreamSink")),
+        ("name", Some("s")),
+        ("topics", Some("a")),
+        ("topics.regex", Some("b")),
+        ("header.converter", Some("Nope")),
+        ("key.converter", Some("SimpleHeaderConverter")),
+        ("admin.override.x", Some("y")),
+        ("errors.tolerance", Some("bad")),
+    ]);
+    let both = "topics and topics.regex are mutually exclusive options, but both are set.";
+    let expected = [
+        (
+            "key.converter",
+            "Invalid value SimpleHeaderConverter for configuration key.converter: Class SimpleHeaderConverter could not be found.",
+        ),
+        (
+            "header.converter",
+            "Invalid value Nope for configuration header.converter: Class Nope could not be found.",
+        ),
+        (
+            "errors.tolerance",
+            "Invalid value bad for configuration errors.tolerance: String must be one of: none, all",
+        ),
+        ("topics", both),
+        ("topics.regex", both),
+    ];
+    assert_eq!(errors(&infos), expected);
+    assert_eq!(find(&infos, "header.converter").value.value, None);
+    assert!(
+        !infos
+            .configs
+            .iter()
+            .any(|info| info.value.name == "admin.override.x")
+    );
+}
+
+#[test]
+fn what_this_version_lacks_is_refused_by_name() {
+    let infos = validate(&[
+        ("connector.class", Some("FileStreamSink")),
+        ("name", Some("s")),
+        ("topics", Some("a")),
+        ("transforms", Some("t")),
+        (
+            "transforms.t.type",
+            Some("org.apache.kafka.connect.transforms.Filter"),
+        ),
+        ("errors.deadletterqueue.topic.name", Some("dead")),
+    ]);
+    let expected = [
+        (
+            "errors.deadletterqueue.topic.name",
+            "Invalid value dead for configuration errors.deadletterqueue.topic.name: this version has no dead letter queue; leave it empty",
+        ),
+        (
+            "transforms.t.type",
+            "Invalid value org.apache.kafka.connect.transforms.Filter for configuration transforms.t.type: this version has no transformations",
+        ),
+    ];
+    assert_eq!(errors(&infos), expected);
+}
+
+#[test]
+fn overrides_are_held_to_the_policy_and_to_what_the_client_takes() {
+    let none = worker_file("connector.client.config.override.policy=None\n");
+    let entries = [
+        ("connector.class", Some("FileStreamSource")),
+        ("name", Some("s")),
+        ("topic", Some("t")),
+        ("producer.override.acks", Some("1")),
+    ];
+    let infos = validate_with(&none, &entries);
+    let text =
+        "The 'None' policy does not allow 'acks' to be overridden in the connector configuration.";
+    assert_eq!(errors(&infos), [("producer.override.acks", text)]);
+    let bad = [
+        entries[0],
+        entries[1],
+        entries[2],
+        ("producer.override.acks", Some("foo")),
+    ];
+    let infos = validate(&bad);
+    assert!(
+        errors(&infos)
+            .iter()
+            .all(|(key, _)| *key == "producer.override.acks")
+    );
+    assert_eq!(infos.error_count(), 1, "{:?}", errors(&infos));
+}
+
+#[test]
+fn what_a_provider_gave_shows_neither_in_values_nor_in_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let secrets = dir.path().join("secrets.properties");
+    std::fs::write(&secrets, "max=hunter2\nfile=/hunter3\n").unwrap();
+    let worker = worker_file(
+        "config.providers=file\n\
+         config.providers.file.class=org.apache.kafka.common.config.provider.FileConfigProvider\n",
+    );
+    let reference = |key: &str| format!("${{file:{}:{key}}}", secrets.display());
+    let (max, file) = (reference("max"), reference("file"));
+    let entries = [
+        ("connector.class", Some("FileStreamSource")),
+        ("name", Some("s")),
+        ("topic", Some("t")),
+        ("tasks.max", Some(max.as_str())),
+        ("file", Some(file.as_str())),
+    ];
+    let infos = validate_with(&worker, &entries);
+    assert!(infos.error_count() > 0);
+    let shown = format!("{infos:?} {infos}");
+    assert!(!shown.contains("hunter"), "{shown}");
+    assert_eq!(
+        find(&infos, "file").value.value.as_deref(),
+        Some(file.as_str())
+    );
+    let text = problems(&Plugins::builtin(), &worker, &config(&entries)).unwrap_err();
+    assert!(
+        text.contains("tasks.max") && !text.contains("hunter"),
+        "{text}"
+    );
+    let fine: Vec<_> = entries
+        .iter()
+        .copied()
+        .filter(|(key, _)| *key != "tasks.max")
+        .collect();
+    assert_eq!(
+        problems(&Plugins::builtin(), &worker, &config(&fine)),
+        Ok(())
+    );
+}

@@ -1,0 +1,115 @@
+//! Answers, and the one place where errors become HTTP statuses.
+
+use serde_json::{Value, json};
+
+use crate::herder::HerderError;
+use crate::herder::validation::ValidationError;
+
+/// An answer to a request. Header values come from constants and percent-encoded texts alone.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+pub(super) const JSON: &str = "application/json";
+
+impl Response {
+    pub(super) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            content_type: JSON,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    pub(super) fn json(status: u16, body: &Value) -> Self {
+        Self {
+            body: body.to_string().into_bytes(),
+            ..Self::empty(status)
+        }
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// A request that failed: a status and Kafka's text.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: u16,
+    pub(super) message: String,
+}
+
+impl Failure {
+    pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, message }
+    }
+
+    /// "HTTP 404 Not Found" and its like, as Jersey words them.
+    pub(super) fn http(status: u16) -> Self {
+        Self::new(status, format!("HTTP {status} {}", reason(status)))
+    }
+}
+
+/// `{"error_code":…,"message":…}`.
+pub(super) fn error_body(status: u16, message: &str) -> Value {
+    json!({"error_code": status, "message": message})
+}
+
+impl From<Failure> for Response {
+    fn from(failure: Failure) -> Self {
+        Self::json(
+            failure.status,
+            &error_body(failure.status, &failure.message),
+        )
+    }
+}
+
+impl From<HerderError> for Failure {
+    fn from(error: HerderError) -> Self {
+        let status = match &error {
+            HerderError::NotFound(_) => 404,
+            HerderError::AlreadyExists(_) | HerderError::Conflict(_) => 409,
+            HerderError::BadRequest(_) => 400,
+            HerderError::Failed(_) | HerderError::Timeout | HerderError::ShuttingDown => 500,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+impl From<ValidationError> for Failure {
+    fn from(error: ValidationError) -> Self {
+        Self::new(400, error.to_string())
+    }
+}
+
+/// Jetty's reason phrases.
+pub(super) fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Payload Too Large",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        500 => "Server Error",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        _ => "Unknown",
+    }
+}
