@@ -39,6 +39,8 @@ pub(super) struct Partition {
     pub(super) failures: u32,
     /// Waits for its batches in flight, then sends on with a new epoch (KIP-360).
     pub(super) bump: bool,
+    /// Has no leader now; keyless records go elsewhere.
+    pub(super) leaderless: bool,
     /// Capacity for the next batch, from the sizes of the last.
     size_hint: usize,
 }
@@ -468,12 +470,30 @@ impl Topic {
         self.largest = self.largest.min(size.max(SMALL));
     }
 
-    /// Another partition for keyless records: of two at random the one with less queued.
+    /// Another partition for keyless records: of two at random the one with less queued. Partitions
+    /// without a leader are passed over while others have one.
     fn next_sticky(&self) -> usize {
-        let count = self.partitions.len().max(1);
-        let (one, two) = (fastrand::usize(..count), fastrand::usize(..count));
+        let led: Vec<usize> = (0..self.partitions.len())
+            .filter(|at| !self.partitions[*at].leaderless)
+            .collect();
+        let pick = || match led.is_empty() {
+            true => fastrand::usize(..self.partitions.len().max(1)),
+            false => led[fastrand::usize(..led.len())],
+        };
+        let (one, two) = (pick(), pick());
         let queued = |at: usize| self.partitions.get(at).map_or(0, Partition::queued_bytes);
         if queued(two) < queued(one) { two } else { one }
+    }
+
+    /// Takes over which partitions have a leader; keyless records leave one that has lost it.
+    pub(super) fn note_leaders(&mut self, has_leader: impl Fn(i32) -> bool) {
+        for (number, partition) in (0..).zip(&mut self.partitions) {
+            partition.leaderless = !has_leader(number);
+        }
+        let sticky = self.partitions.get(self.sticky);
+        if sticky.is_some_and(|partition| partition.leaderless) {
+            self.sticky = self.next_sticky();
+        }
     }
 }
 

@@ -487,7 +487,7 @@ impl Inner {
         });
     }
 
-    /// Takes over partitions that topics have got meanwhile.
+    /// Takes over partitions that topics have got meanwhile, and who has a leader.
     fn learn_partitions(&self) {
         let mut accumulator = self.accumulator.borrow_mut();
         for index in 0..accumulator.topics.len() {
@@ -495,6 +495,8 @@ impl Inner {
             if let Some(known) = self.cluster.topic(&name) {
                 accumulator.add_topic(&name, known.partitions.len());
             }
+            let leader = |partition| self.cluster.leader(&name, partition).is_some();
+            accumulator.topics[index].note_leaders(leader);
         }
     }
 

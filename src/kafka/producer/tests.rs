@@ -276,6 +276,26 @@ fn keyless_records_spread_over_the_partitions_batch_by_batch() {
 }
 
 #[test]
+fn keyless_records_pass_over_a_partition_without_a_leader() {
+    on_each_runtime(|| async {
+        let mock = MockCluster::start(1);
+        mock.topic("t", 2);
+        mock.move_leader("t", 0, -1);
+        let producer = KafkaProducer::new(ProducerConfig {
+            batch_size: 1000,
+            ..config(&mock)
+        });
+        // Whichever partition came first, a refresh tells.
+        let topic = producer.topic("t").await.unwrap();
+        shard::sleep(Duration::from_millis(5)).await;
+        append_numbers(&producer, topic, 0, 1000).await;
+        producer.flush().await;
+        assert_eq!(mock.values("t", 1), numbers(0, 1000));
+        producer.close(MINUTE).await;
+    });
+}
+
+#[test]
 fn records_gather_while_a_request_is_in_flight() {
     on_each_runtime(|| async {
         let mock = MockCluster::start(1);
