@@ -329,10 +329,11 @@ impl Validation<'_> {
 
     /// Keys of a converter that the connector names itself.
     fn converter_section(&self, key: &str, config: &ConfigMap, out: &mut Sections) {
-        let Some(Some(class)) = config.get(key) else {
-            return;
+        let class = match config.get(key) {
+            None => return,
+            Some(None) => return out.hide(&format!("{key}.plugin.version")),
+            Some(Some(class)) => class.trim(),
         };
-        let class = class.trim();
         let found = self.plugins.converters().iter();
         let mut found =
             found.filter(|known| known.class == class || known.aliases.contains(&class));
@@ -345,6 +346,7 @@ impl Validation<'_> {
                 "Invalid value {class} for configuration {key}: Class {class} could not be found."
             );
             out.refuse_class(&ConfigProblem::new(key, message));
+            out.hide(&format!("{key}.plugin.version"));
             return;
         };
         out.show(key, plugin.class);
@@ -433,6 +435,14 @@ impl Sections {
     fn show(&mut self, key: &str, text: &str) {
         if let Some(value) = self.value(key) {
             value.value = Some(text.to_owned());
+        }
+    }
+
+    /// Nothing to choose from.
+    fn hide(&mut self, key: &str) {
+        if let Some(value) = self.value(key) {
+            value.recommended_values.clear();
+            value.visible = false;
         }
     }
 
