@@ -85,6 +85,7 @@ pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandl
     let (abort, registration) = AbortHandle::new_pair();
     let result = Rc::clone(&shared);
     let fenced = async move {
+        YieldOnce::default().await;
         let outcome = Abortable::new(CatchUnwind(Box::pin(future)), registration).await;
         let end = match outcome {
             Ok(Ok(value)) => TaskEnd::Done(value),
@@ -103,6 +104,25 @@ pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandl
         }
     }
     JoinHandle { shared, abort }
+}
+
+/// Puts the first poll off: glommio polls a new future inside of its `spawn_local`, where the caller may
+/// hold a borrow that the future wants; tokio does not.
+#[derive(Default)]
+struct YieldOnce {
+    yielded: bool,
+}
+
+impl Future for YieldOnce {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
 }
 
 /// Polls the inner future behind `catch_unwind`, and drops it there too.

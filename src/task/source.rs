@@ -34,6 +34,8 @@ use crate::storage::OffsetStore;
 const PRODUCER_CLOSE: Duration = Duration::from_secs(30);
 /// Wait after a retriable error of `poll`, so that a failing source does not spin.
 const POLL_RETRY: Duration = Duration::from_millis(100);
+/// Wait before a topic that is not there is asked for again; Kafka's producer waits for ever, too.
+const TOPIC_RETRY: Duration = Duration::from_secs(1);
 /// Offsets are copied to the mapped store at most this often.
 const STORE_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -489,7 +491,15 @@ impl Runner {
         let topics = &mut self.parts.topics;
         let mut found = pin!(async {
             topics.create_if_wanted(name).await?;
-            producer.topic(name).await.map_err(send_failed)
+            loop {
+                match producer.topic(name).await {
+                    Err(error) if error.is_retriable() => {
+                        tracing::warn!(%error, topic = %name, "the topic is not there yet; trying again");
+                        shard::sleep(TOPIC_RETRY).await;
+                    }
+                    found => return found.map_err(send_failed),
+                }
+            }
         });
         let mut stopped = pin!(self.parts.control.stopped());
         let handle = std::future::poll_fn(|cx| {

@@ -124,3 +124,19 @@ fn a_connection_carries_bytes_and_a_refused_one_is_an_error() {
         },
     );
 }
+
+#[test]
+fn a_spawned_future_does_not_run_inside_of_spawn() {
+    on_each_runtime(
+        || async {
+            let cell = std::rc::Rc::new(std::cell::RefCell::new(0));
+            let theirs = std::rc::Rc::clone(&cell);
+            let held = cell.borrow_mut();
+            let handle = spawn(async move { *theirs.borrow_mut() += 1 });
+            drop(held);
+            handle.join().await;
+            *cell.borrow()
+        },
+        |ran| assert_eq!(ran, 1),
+    );
+}
