@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use ringmain::api::TopicPartition;
 use ringmain::clients::{
-    CommonClientConfig, Consumer, ConsumerConfig, GroupAssignor, Polled, Subscription,
+    CommonClientConfig, Consumer, ConsumerConfig, GroupAssignor, IsolationLevel, Polled,
+    Subscription,
 };
 use ringmain::kafka::KafkaConsumer;
 use ringmain::shard::{self, RuntimeKind};
@@ -291,4 +292,113 @@ fn members_outlive_the_restart_of_every_broker() {
     all.sort_unstable();
     all.dedup();
     assert_eq!(all.len(), 1200, "nothing is lost");
+}
+
+#[test]
+fn members_survive_the_loss_of_the_leader_and_coordinator() {
+    let Some(kafka) = kafka() else { return };
+    let _alone = heavy();
+    let options = ClusterOptions {
+        brokers: 3,
+        ..ClusterOptions::default()
+    };
+    let cluster = KafkaCluster::start(kafka, &options);
+    let bootstrap = cluster.bootstrap();
+    let (group, topic) = ("interop-failover", "interop-failover");
+    kafka.create_topic(&bootstrap, topic, 4, 3, &["min.insync.replicas=1"]);
+    produce(&cluster, topic, 0..400);
+    let a = Member::start(&bootstrap, "ours-a", group, topic, false);
+    let b = Member::start(&bootstrap, "ours-b", group, topic, true);
+    wait_until("the first records", PATIENCE, || {
+        a.count() + b.count() >= 400
+    });
+    // Of three brokers each leads a partition of four, and one of them coordinates the group; the
+    // second to go leaves a quorum only after the first is back.
+    let mut count = 400;
+    for broker in 0..3 {
+        cluster.kill(broker);
+        produce(&cluster, topic, count..count + 200);
+        count += 200;
+        wait_until("the records after a broker's death", PATIENCE, || {
+            let (a, b) = (a.seen.lock().unwrap(), b.seen.lock().unwrap());
+            let mut all: Vec<&String> = a.values.keys().chain(b.values.keys()).collect();
+            all.sort_unstable();
+            all.dedup();
+            all.len() == count
+        });
+        cluster.restart(broker);
+    }
+    a.stop();
+    b.stop();
+}
+
+/// All values of partition 0 up to where nothing more comes.
+fn read_partition(bootstrap: &str, topic: &str, isolation: IsolationLevel) -> (Vec<String>, i64) {
+    let config = ConsumerConfig {
+        common: CommonClientConfig {
+            bootstrap_servers: vec![bootstrap.to_owned()],
+            ..CommonClientConfig::default()
+        },
+        isolation,
+        ..ConsumerConfig::default()
+    };
+    let partition = topic.to_owned();
+    let read = async move {
+        let partition = TopicPartition::new(partition, 0);
+        let consumer = KafkaConsumer::new(config);
+        consumer.assign(vec![partition.clone()]);
+        let mut values = Vec::new();
+        loop {
+            match consumer.poll(Duration::from_secs(2)).await.unwrap() {
+                Polled::Records(list) => {
+                    for fetched in &list {
+                        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+                        let records = fetched.records.iter();
+                        values.extend(records.map(|r| text(r.value.of(&fetched.buffer).unwrap())));
+                    }
+                }
+                Polled::Idle => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(consumer.lag(), Some(0));
+        (values, consumer.position(&partition).await.unwrap())
+    };
+    shard::run(RuntimeKind::Epoll, None, read).unwrap()
+}
+
+#[test]
+fn read_committed_gives_what_javas_transactions_committed_and_nothing_behind_an_open_one() {
+    let Some(kafka) = kafka() else { return };
+    let cluster = kafka.shared_cluster();
+    let bootstrap = cluster.bootstrap();
+    let topic = "interop-transactions";
+    cluster.client().create_topic(topic, 1);
+    let source = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/integration/common/TransactionsWriter.java"
+    );
+    let mut command = kafka.java(64, "warn");
+    command.args([source, &bootstrap, topic]);
+    let dir = scratch_dir("transactions");
+    let writer = Process::spawn("transactions-writer", command, dir.path());
+    let status = writer.wait(PATIENCE);
+    assert!(status.success(), "{}", writer.output());
+    let (committed, _) = read_partition(&bootstrap, topic, IsolationLevel::ReadCommitted);
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        for i in 0..10 {
+            expected.push(format!("committed-{round}-{i}"));
+            expected.push(format!("plain-{round}-{i}"));
+        }
+        expected.push(format!("committed-a-{round}"));
+    }
+    assert_eq!(committed, expected);
+    let (all, end) = read_partition(&bootstrap, topic, IsolationLevel::ReadUncommitted);
+    assert_eq!(all.len(), 5 * 31 + 2);
+    let aborted = all.iter().filter(|value| value.starts_with("aborted-"));
+    assert_eq!(aborted.count(), 50);
+    assert_eq!(all.last().unwrap(), "behind the open one");
+    // Positions count the markers, too.
+    assert_eq!(end, 5 * (31 + 3) + 2);
 }
