@@ -71,7 +71,7 @@ fn java_and_rskafka_read_each_others_records() {
 #[test]
 fn brokers_come_back_with_their_data_after_stop_kill_and_pause() {
     let Some(kafka) = kafka() else { return };
-    let _alone = heavy();
+    let _place = heavy();
     let options = ClusterOptions {
         auto_create_topics: false,
         ..ClusterOptions::default()
@@ -96,7 +96,7 @@ fn brokers_come_back_with_their_data_after_stop_kill_and_pause() {
 #[test]
 fn a_cluster_of_three_serves_and_survives_the_loss_of_one() {
     let Some(kafka) = kafka() else { return };
-    let _alone = heavy();
+    let _place = heavy();
     let options = ClusterOptions {
         brokers: 3,
         ..ClusterOptions::default()

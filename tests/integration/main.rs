@@ -6,8 +6,19 @@
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod clean_restart;
+mod codecs;
+mod commands;
 mod common;
+mod consumer_groups;
 mod consumer_groups_interop;
+mod control;
+mod crash;
+mod embedded;
 mod embedded_log;
+mod faults;
 mod harness;
 mod rest;
+mod runtimes;
+mod standalone_files;
+mod tool_connectors;

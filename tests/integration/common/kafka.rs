@@ -6,6 +6,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::cluster::{ClusterOptions, KafkaCluster};
+use super::oracle::ConnectOracle;
+use super::pipeline;
 
 pub(crate) const VERSION: &str = "4.3.1";
 
@@ -97,6 +99,18 @@ impl Kafka {
     pub(crate) fn shared_cluster(&self) -> &'static KafkaCluster {
         static SHARED: OnceLock<KafkaCluster> = OnceLock::new();
         SHARED.get_or_init(|| KafkaCluster::start(self, &ClusterOptions::default()))
+    }
+}
+
+impl Kafka {
+    /// One Apache worker on the shared cluster, whose connectors are created by REST; its default
+    /// converters are String.
+    pub(crate) fn shared_oracle(&self) -> &'static ConnectOracle {
+        static SHARED: OnceLock<ConnectOracle> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let worker = pipeline::worker(&self.shared_cluster().bootstrap());
+            ConnectOracle::start(self, &worker, &[])
+        })
     }
 }
 

@@ -6,6 +6,10 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A numbered line of 93 bytes without its end, JSON as logs have it.
 pub(crate) fn line(number: u64) -> String {
@@ -83,12 +87,25 @@ impl Tally {
     }
 
     pub(crate) fn duplicates(&self) -> u64 {
-        self.records - self.damaged - u64::try_from(self.seen.len()).unwrap()
+        self.records - self.damaged - self.distinct()
+    }
+
+    pub(crate) fn has(&self, number: u64) -> bool {
+        self.seen.contains(&number)
+    }
+
+    /// Different whole lines seen.
+    pub(crate) fn distinct(&self) -> u64 {
+        u64::try_from(self.seen.len()).unwrap()
+    }
+
+    pub(crate) fn missing(&self, count: u64) -> Vec<u64> {
+        (0..count).filter(|n| !self.seen.contains(n)).collect()
     }
 
     /// Panics unless every line of `0..count` came out whole at least once, and nothing else.
     pub(crate) fn assert_nothing_lost(&self, count: u64) {
-        let missing: Vec<u64> = (0..count).filter(|n| !self.seen.contains(n)).collect();
+        let missing = self.missing(count);
         assert!(
             missing.is_empty(),
             "{} of {count} lines are lost, the first is {}, the last {}",
@@ -109,5 +126,37 @@ impl Tally {
         self.assert_nothing_lost(count);
         assert_eq!(self.duplicates(), 0, "duplicates");
         assert_eq!(self.steps_back, 0, "out of order");
+    }
+}
+
+/// Appends numbered lines at a steady pace from a thread of its own, as an application would.
+#[derive(Debug)]
+pub(crate) struct Feeder {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<u64>,
+}
+
+impl Feeder {
+    /// Begins with number `first`, `per_second` lines a second.
+    pub(crate) fn start(path: &Path, first: u64, per_second: u64) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let path = path.to_owned();
+        let thread = std::thread::spawn(move || {
+            let mut next = first;
+            while !stopped.load(Ordering::Relaxed) {
+                append_lines(&path, next..next + per_second / 50);
+                next += per_second / 50;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            next
+        });
+        Self { stop, thread }
+    }
+
+    /// Stops and gives the number of the line that would come next.
+    pub(crate) fn finish(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod http;
 pub(crate) mod kafka;
 pub(crate) mod lines;
 pub(crate) mod oracle;
+pub(crate) mod pipeline;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod properties;
@@ -32,10 +33,9 @@ pub(crate) use oracle::ConnectOracle;
 pub(crate) use ports::free_port;
 pub(crate) use process::{Process, scratch_dir};
 pub(crate) use properties::Properties;
-#[allow(unused_imports, reason = "as above")]
-pub(crate) use ringmain::Ringmain;
+pub(crate) use ringmain::{Ringmain, Standalone};
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Long enough for a JVM on a machine that does much else; short enough to end a hanging run.
@@ -64,8 +64,25 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut(
     wait_for(what, limit, || condition().then_some(()));
 }
 
-/// Held by tests that run brokers of their own or much data: one of them at a time.
-pub(crate) fn heavy() -> MutexGuard<'static, ()> {
-    static HEAVY: Mutex<()> = Mutex::new(());
-    HEAVY.lock().unwrap_or_else(PoisonError::into_inner)
+/// Held by tests that run brokers of their own or much data, see [`heavy`].
+#[derive(Debug)]
+pub(crate) struct Heavy(());
+
+static HEAVY: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Waits for one of a few places, so that a large machine with many test threads does not run all
+/// brokers of all tests at once.
+pub(crate) fn heavy() -> Heavy {
+    let places = std::thread::available_parallelism().map_or(2, |cpus| (cpus.get() / 2).max(2));
+    let taken = HEAVY.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut taken = HEAVY.1.wait_while(taken, |taken| *taken >= places).unwrap();
+    *taken += 1;
+    Heavy(())
+}
+
+impl Drop for Heavy {
+    fn drop(&mut self) {
+        *HEAVY.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        HEAVY.1.notify_one();
+    }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Kafka, PATIENCE, Process, Properties, free_port, http, scratch_dir, wait_until};
+use super::{
+    Kafka, PATIENCE, Process, Properties, free_port, http, scratch_dir, wait_for, wait_until,
+};
 
 /// A running `ConnectStandalone`; killed when dropped.
 #[derive(Debug)]
@@ -39,10 +41,63 @@ impl ConnectOracle {
         }
         let process = Process::spawn("oracle", java, dir.path());
         let oracle = Self { process, port, dir };
+        wait_until("Apache's Connect to answer", PATIENCE, || {
+            assert!(
+                oracle.process.try_wait().is_none(),
+                "Apache's Connect ended"
+            );
+            http::try_request("GET", &oracle.url("/health"), None).is_ok_and(|a| a.status == 200)
+        });
         for connector in connectors {
             oracle.wait_until_running(connector.get("name").unwrap());
         }
         oracle
+    }
+
+    /// Creates a connector by REST and waits until all its tasks run.
+    pub(crate) fn create(&self, connector: &Properties) {
+        let name = self.put(connector);
+        self.wait_until_running(&name);
+    }
+
+    /// Creates a connector by REST and waits until its first task failed; gives the trace.
+    pub(crate) fn create_and_fail(&self, connector: &Properties) -> String {
+        let name = self.put(connector);
+        let url = self.url(&format!("/connectors/{name}/status"));
+        wait_for(
+            &format!("{name} to fail in Apache's Connect"),
+            PATIENCE,
+            || {
+                let status = http::get(&url).json();
+                let task = &status["tasks"][0];
+                (task["state"] == "FAILED").then(|| task["trace"].as_str().unwrap().to_owned())
+            },
+        )
+    }
+
+    fn put(&self, connector: &Properties) -> String {
+        let name = connector.get("name").unwrap();
+        let config: serde_json::Map<String, serde_json::Value> = connector
+            .iter()
+            .map(|(k, v)| (k.to_owned(), v.into()))
+            .collect();
+        let url = self.url(&format!("/connectors/{name}/config"));
+        let answer = http::request("PUT", &url, Some(&config.into()));
+        assert_eq!(
+            answer.status, 201,
+            "Apache's Connect refused {name}: {}",
+            answer.body
+        );
+        name.to_owned()
+    }
+
+    /// Takes a connector away again.
+    pub(crate) fn delete(&self, connector: &str) {
+        http::request(
+            "DELETE",
+            &self.url(&format!("/connectors/{connector}")),
+            None,
+        );
     }
 
     /// An absolute URL of its REST interface.

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -13,8 +14,12 @@ use tempfile::TempDir;
 use super::oracle::all_tasks_run;
 use super::{PATIENCE, Process, Properties, free_port, http, scratch_dir, wait_until};
 
-/// The binary under test.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_ringmain");
+/// The binary under test. `RINGMAIN_TEST_BINARY` names another, such as a script that starts
+/// Apache's Connect: so a test can be checked against what it says Apache does.
+pub(crate) fn binary() -> String {
+    std::env::var("RINGMAIN_TEST_BINARY")
+        .unwrap_or_else(|_| env!("CARGO_BIN_EXE_ringmain").to_owned())
+}
 
 /// How long a clean stop may take: Connect's 5 s for the tasks and some for the rest.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -24,12 +29,14 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 pub(crate) struct Ringmain {
     process: Process,
     port: u16,
+    /// Holds the logs and the offset file, also when the [`Standalone`] was a passing value.
+    _dir: Arc<TempDir>,
 }
 
 /// Worker and connector files in one directory, which outlives a single run of the binary.
 #[derive(Debug)]
 pub(crate) struct Standalone {
-    dir: TempDir,
+    dir: Arc<TempDir>,
     port: u16,
     worker: PathBuf,
     connectors: Vec<PathBuf>,
@@ -49,7 +56,7 @@ impl Ringmain {
         limit: Duration,
     ) -> (Option<i32>, String) {
         let dir = scratch_dir("run");
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command.args(args).current_dir(dir.path()).stdin(input);
         let process = Process::spawn_with_input("ringmain", command, dir.path());
         let status = process.wait(limit);
@@ -72,8 +79,14 @@ impl Ringmain {
     pub(crate) fn wait_until_serving(&self) {
         wait_until("ringmain's REST interface", PATIENCE, || {
             assert!(self.process.try_wait().is_none(), "ringmain ended");
-            http::try_request("GET", &self.url("/"), None).is_ok_and(|a| a.status == 200)
+            self.log_without_rest().is_some()
+                || http::try_request("GET", &self.url("/"), None).is_ok_and(|a| a.status == 200)
         });
+    }
+
+    /// The log of a worker that started without a REST interface, which then has to do instead.
+    fn log_without_rest(&self) -> Option<String> {
+        Some(self.process.output()).filter(|log| log.contains("started rest=[]"))
     }
 
     pub(crate) fn status(&self, connector: &str) -> serde_json::Value {
@@ -84,6 +97,12 @@ impl Ringmain {
         let url = self.url(&format!("/connectors/{connector}/status"));
         wait_until(&format!("ringmain to run {connector}"), PATIENCE, || {
             assert!(self.process.try_wait().is_none(), "ringmain ended");
+            if self.process.output().contains("rest=[]") {
+                return self
+                    .process
+                    .output()
+                    .contains(&format!("task {connector}-0 started"));
+            }
             let answer = http::try_request("GET", &url, None);
             answer.is_ok_and(|a| a.status == 200 && all_tasks_run(&a.json()))
         });
@@ -94,8 +113,18 @@ impl Ringmain {
         let url = self.url(&format!("/connectors/{connector}/status"));
         super::wait_for(&format!("a failed task of {connector}"), PATIENCE, || {
             assert!(self.process.try_wait().is_none(), "ringmain ended");
-            let status = http::try_request("GET", &url, None).ok()?;
-            let task = &status.json()["tasks"][0];
+            if let Some(log) = self.log_without_rest() {
+                let task = format!("connector={connector} ");
+                let mut lines = log.lines().filter(|line| line.contains(&task));
+                return lines
+                    .find(|line| line.contains("will not recover"))
+                    .map(str::to_owned);
+            }
+            let answer = http::try_request("GET", &url, None).ok()?;
+            if answer.status != 200 {
+                return None;
+            }
+            let task = &answer.json()["tasks"][0];
             let failed = task["state"] == "FAILED";
             failed.then(|| task["trace"].as_str().unwrap_or_default().to_owned())
         })
@@ -113,6 +142,13 @@ impl Ringmain {
         assert_eq!(code, Some(0), "the exit code of a clean stop");
     }
 
+    /// SIGINT, as from a terminal, and exit code 0.
+    pub(crate) fn interrupt_cleanly(&self) {
+        self.process.signal(Signal::INT);
+        let code = self.process.wait(STOP_LIMIT).code();
+        assert_eq!(code, Some(0), "the exit code of a clean stop by SIGINT");
+    }
+
     /// SIGKILL, and gone when this returns.
     pub(crate) fn kill(&self) {
         self.process.kill();
@@ -123,32 +159,32 @@ impl Standalone {
     /// Files for a worker and its connectors. `listeners` is set to a free port, the offset file
     /// into the directory, unless given.
     pub(crate) fn new(worker: &Properties, connectors: &[Properties]) -> Self {
-        let dir = scratch_dir("standalone");
+        let dir = Arc::new(scratch_dir("standalone"));
         let port = free_port();
-        let mut worker = worker.clone();
-        if worker.get("listeners").is_none() {
-            worker = worker.set("listeners", format!("http://127.0.0.1:{port}"));
-        }
-        if worker.get("offset.storage.file.filename").is_none() {
-            let offsets = dir.path().join("connect.offsets");
-            worker = worker.set("offset.storage.file.filename", offsets.display());
-        }
-        let names = connectors
+        let file = dir.path().join("worker.properties");
+        let empty = Vec::new();
+        let files = Self {
+            dir,
+            port,
+            worker: file,
+            connectors: empty,
+            names: Vec::new(),
+        };
+        files.set_worker(worker);
+        files.with_connectors(connectors)
+    }
+
+    /// Takes these connectors instead: for those whose files lie in the directory.
+    pub(crate) fn with_connectors(mut self, connectors: &[Properties]) -> Self {
+        self.names = connectors
             .iter()
             .map(|c| c.get("name").unwrap().to_owned())
             .collect();
         let write = |(index, connector): (usize, &Properties)| {
-            connector.write(&dir.path().join(format!("connector-{index}.properties")))
+            connector.write(&self.dir().join(format!("connector-{index}.properties")))
         };
-        let connectors = connectors.iter().enumerate().map(write).collect();
-        let worker = worker.write(&dir.path().join("worker.properties"));
-        Self {
-            dir,
-            port,
-            worker,
-            connectors,
-            names,
-        }
+        self.connectors = connectors.iter().enumerate().map(write).collect();
+        self
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -163,6 +199,31 @@ impl Standalone {
         &self.worker
     }
 
+    /// For files that stand in the directory `dir` already; `port` is what `listeners` names.
+    pub(crate) fn of_files(dir: TempDir, port: u16, worker: &str, connectors: &[&str]) -> Self {
+        let path = |name: &str| dir.path().join(name);
+        let (worker, connectors) = (path(worker), connectors.iter().map(|c| path(c)).collect());
+        Self {
+            dir: Arc::new(dir),
+            port,
+            worker,
+            connectors,
+            names: Vec::new(),
+        }
+    }
+
+    /// Writes the worker's file anew.
+    pub(crate) fn set_worker(&self, worker: &Properties) {
+        let mut worker = worker.clone();
+        if worker.get("listeners").is_none() {
+            worker = worker.set("listeners", format!("http://127.0.0.1:{}", self.port));
+        }
+        if worker.get("offset.storage.file.filename").is_none() {
+            worker = worker.set("offset.storage.file.filename", self.offset_file().display());
+        }
+        worker.write(&self.worker);
+    }
+
     /// Starts the binary as `ringmain standalone …` and does not wait.
     pub(crate) fn launch(&self) -> Ringmain {
         self.launch_with(|command| command)
@@ -173,7 +234,7 @@ impl Standalone {
         &self,
         change: impl FnOnce(&mut Command) -> &mut Command,
     ) -> Ringmain {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command
             .arg("standalone")
             .arg(&self.worker)
@@ -184,7 +245,7 @@ impl Standalone {
 
     /// Starts the binary under the name of Apache's script.
     pub(crate) fn launch_as_connect_standalone(&self) -> Ringmain {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command
             .arg0("connect-standalone")
             .arg(&self.worker)
@@ -207,6 +268,7 @@ impl Standalone {
         Ringmain {
             process,
             port: self.port,
+            _dir: Arc::clone(&self.dir),
         }
     }
 
