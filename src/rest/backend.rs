@@ -270,10 +270,10 @@ fn read(incoming: &mut tiny_http::Request) -> io::Result<Request> {
 fn to_tiny(response: Response) -> tiny_http::Response<Cursor<Vec<u8>>> {
     let length = response.body.len();
     let content_type = (!response.body.is_empty()).then(|| response.content_type.to_owned());
-    let named = content_type.map(|value| ("Content-Type", value));
+    let named = content_type.map(|value| ("Content-Type".into(), value));
     let all = named.into_iter().chain(response.headers);
     // A value that is no ASCII is left out.
-    let headers = all.filter_map(|(name, value)| Header::from_bytes(name, value).ok());
+    let headers = all.filter_map(|(name, value)| Header::from_bytes(name.as_bytes(), value).ok());
     tiny_http::Response::new(
         StatusCode(response.status),
         headers.collect(),

@@ -20,6 +20,12 @@ pub enum RestError {
         /// The address as configured.
         listener: String,
     },
+    /// A rule for headers of answers is bad.
+    #[error("response.http.headers.config: {reason}")]
+    Headers {
+        /// Which and why.
+        reason: String,
+    },
     /// Threads or the private socket can't be had.
     #[error("the REST API can't start: {0}")]
     Io(#[from] std::io::Error),

@@ -19,6 +19,7 @@ mod context;
 mod entities;
 mod error;
 mod front;
+mod header_rules;
 mod json_body;
 mod lifecycle;
 mod listen;
@@ -31,12 +32,14 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 pub use context::RestContext;
 pub use error::RestError;
 
 use self::backend::Backend;
 use self::front::{Front, FrontSettings};
+use self::header_rules::HeaderRules;
 use self::router::{Cors, Router};
 use crate::config::worker::RestConfig;
 use crate::herder::HerderHandle;
@@ -67,6 +70,8 @@ impl RestServer {
         context: Arc<RestContext>,
         settings: FrontSettings,
     ) -> Result<Self, RestError> {
+        let headers = HeaderRules::parse(&config.response_headers);
+        let headers = headers.map_err(|reason| RestError::Headers { reason })?;
         let bound = listen::bind(config)?;
         let worker_id = listen::advertised(config, &bound);
         let scheme = config.advertised_listener.as_deref().unwrap_or("http");
@@ -79,6 +84,8 @@ impl RestServer {
                 origins: config.allow_origin.clone(),
                 methods: config.allow_methods.clone(),
             },
+            headers,
+            waiting: AtomicUsize::new(0),
         };
         let backend = Backend::start(router)?;
         let listeners = bound.into_iter().map(|bound| bound.listener).collect();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::header_rules::Headers;
 use crate::herder::HerderError;
 use crate::herder::validation::ValidationError;
 
@@ -10,7 +11,7 @@ use crate::herder::validation::ValidationError;
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
 }
 
@@ -34,7 +35,7 @@ impl Response {
     }
 
     pub(super) fn with_header(mut self, name: &'static str, value: String) -> Self {
-        self.headers.push((name, value));
+        self.headers.push((name.into(), value));
         self
     }
 }

@@ -1,5 +1,6 @@
 //! `/` and `/health`.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -13,13 +14,13 @@ const COMMIT: &str = "26b251a451ce941d";
 /// How long `/` waits for the cluster's id while the worker starts.
 const CLUSTER_ID_WAIT: Duration = Duration::from_secs(5);
 const CLUSTER_ID_POLL: Duration = Duration::from_millis(10);
+const WAITING_MAX: usize = 2;
 
 /// Tools switch on the version, so it is Kafka's; ours stands beside it.
 pub(super) fn root(router: &Router) -> Response {
-    let deadline = Instant::now() + CLUSTER_ID_WAIT;
     let cluster_id = &router.context.cluster_id;
-    while cluster_id.get().is_none() && Instant::now() < deadline {
-        std::thread::sleep(CLUSTER_ID_POLL);
+    if cluster_id.get().is_none() {
+        wait_for_cluster_id(router);
     }
     Response::json(
         200,
@@ -30,6 +31,17 @@ pub(super) fn root(router: &Router) -> Response {
             "ringmain_version": env!("CARGO_PKG_VERSION"),
         }),
     )
+}
+
+/// Only some requests wait: the other handlers stay free for what can be answered.
+fn wait_for_cluster_id(router: &Router) {
+    if router.waiting.fetch_add(1, Ordering::AcqRel) < WAITING_MAX {
+        let deadline = Instant::now() + CLUSTER_ID_WAIT;
+        while router.context.cluster_id.get().is_none() && Instant::now() < deadline {
+            std::thread::sleep(CLUSTER_ID_POLL);
+        }
+    }
+    router.waiting.fetch_sub(1, Ordering::AcqRel);
 }
 
 pub(super) fn health(router: &Router) -> Response {

@@ -1,10 +1,12 @@
 //! Paths and methods to resources, with Jersey's rules about media types and methods.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use percent_encoding::percent_decode_str;
 
 use super::context::RestContext;
+use super::header_rules::HeaderRules;
 use super::response::{Failure, Response};
 use super::{connectors, lifecycle, plugins, root};
 use crate::herder::HerderHandle;
@@ -145,6 +147,9 @@ pub(super) struct Router {
     /// The advertised URL without a slash at its end.
     pub(super) base_url: String,
     pub(super) cors: Cors,
+    pub(super) headers: HeaderRules,
+    /// Requests that wait for the cluster's id.
+    pub(super) waiting: AtomicUsize,
 }
 
 /// `access.control.allow.origin` and `access.control.allow.methods`.
@@ -168,10 +173,12 @@ impl Router {
             .origin
             .as_deref()
             .filter(|origin| self.cors.allows(origin));
-        if let Some(origin) = allowed.filter(|_| request.preflight && request.method == "OPTIONS") {
-            return self.preflight(origin);
-        }
-        let response = self.dispatch(request).unwrap_or_else(Response::from);
+        let is_preflight = request.preflight && request.method == "OPTIONS";
+        let mut response = match allowed.filter(|_| is_preflight) {
+            Some(_) => self.preflight(),
+            None => self.dispatch(request).unwrap_or_else(Response::from),
+        };
+        self.headers.apply(&mut response.headers);
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let response = response.with_header("X-Ringmain-Version", version);
         match allowed {
@@ -180,15 +187,13 @@ impl Router {
         }
     }
 
-    fn preflight(&self, origin: &str) -> Response {
+    fn preflight(&self) -> Response {
         let methods = if self.cors.methods.is_empty() {
             "GET,POST,HEAD"
         } else {
             &self.cors.methods
         };
-        Response::empty(200)
-            .with_header("Access-Control-Allow-Origin", origin.to_owned())
-            .with_header("Access-Control-Allow-Methods", methods.to_owned())
+        Response::empty(200).with_header("Access-Control-Allow-Methods", methods.to_owned())
     }
 
     fn dispatch(&self, request: &Request) -> Result<Response, Failure> {

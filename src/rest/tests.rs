@@ -561,6 +561,19 @@ fn other_origins_are_let_in_only_when_configured() {
 }
 
 #[test]
+fn configured_headers_are_on_every_answer() {
+    let rules = "response.http.headers.config=set X-Frame-Options: DENY\n";
+    let fixture = Fixture::start_with(FrontSettings::default(), rules);
+    for path in ["/connectors", "/nope"] {
+        let answer = fixture.get(path);
+        assert!(
+            answer.head.contains("X-Frame-Options: DENY\r\n"),
+            "{answer:?}"
+        );
+    }
+}
+
+#[test]
 fn plugins_are_listed_sinks_first_and_described() {
     let fixture = Fixture::start();
     let list = fixture.get("/connector-plugins").json();

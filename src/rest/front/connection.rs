@@ -89,7 +89,16 @@ impl Connection<'_> {
         };
         let answer = self.shared.backend.answer(&request).map_err(|error| {
             tracing::warn!(%error, "a REST request got no answer");
-            Failure::new(500, "Request timed out")
+            let late = matches!(
+                error.kind(),
+                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+            );
+            let message = if late {
+                "Request timed out"
+            } else {
+                "the request got no answer"
+            };
+            Failure::new(500, message)
         })?;
         let keep_alive = head.keep_alive && !self.shared.is_stopping();
         self.write(&answer, &request.method, keep_alive)?;

@@ -25,6 +25,8 @@ use super::backend::Backend;
 const CONNECTION_STACK: usize = 128 << 10;
 /// Wait after a failed `accept`.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
+/// Time between two warnings about it.
+const ACCEPT_WARNING: Duration = Duration::from_secs(10);
 /// How long a new client waits for the place of another.
 const EVICTION_WAIT: Duration = Duration::from_secs(1);
 
@@ -250,24 +252,21 @@ fn shut_idle(clients: &Clients) {
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let mut failing = false;
+    let mut warned: Option<Instant> = None;
     loop {
         let accepted = listener.accept();
         if shared.is_stopping() {
             return;
         }
         match accepted {
-            Ok((stream, _)) => {
-                failing = false;
-                welcome(stream, shared);
-            }
+            Ok((stream, _)) => welcome(stream, shared),
             Err(error) => {
-                if !failing {
+                if warned.is_none_or(|at| at.elapsed() > ACCEPT_WARNING) {
+                    warned = Some(Instant::now());
                     tracing::warn!(%error, "REST connections can't be accepted; trying again");
                 }
-                failing = true;
                 // Descriptors may be scarce: those of waiting clients help.
-                evict(&lock(&shared.clients));
+                shut_idle(&lock(&shared.clients));
                 thread::sleep(ACCEPT_BACKOFF);
             }
         }
