@@ -28,7 +28,7 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 /// Time between two warnings about it.
 const ACCEPT_WARNING: Duration = Duration::from_secs(10);
 /// How long a new client waits for the place of another.
-const EVICTION_WAIT: Duration = Duration::from_secs(1);
+const EVICTION_WAIT: Duration = Duration::from_secs(3);
 
 /// The front's bounds.
 #[derive(Debug, Clone, Copy)]
