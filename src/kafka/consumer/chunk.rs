@@ -95,6 +95,10 @@ pub(super) struct Chunk {
     pub(super) stamp: u64,
     /// Who sent it.
     pub(super) broker: i32,
+    /// Number of the answer that it came with.
+    pub(super) answer: u64,
+    /// A poll is about to use it up, so that more may be fetched.
+    pub(super) released: bool,
     data: Bytes,
     /// Byte of `data` where the next batch starts.
     at: usize,
@@ -118,6 +122,8 @@ impl Chunk {
             partition,
             stamp,
             broker,
+            answer: 0,
+            released: false,
             data,
             at: 0,
             offset,

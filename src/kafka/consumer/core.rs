@@ -1,7 +1,7 @@
 //! What the parts of a consumer share, and the driver that keeps positions known and fetches going.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -43,8 +43,9 @@ pub(super) struct Core {
     polls_running: Cell<usize>,
     last_poll: Cell<Instant>,
     polls: Cell<u64>,
+    answers: Cell<u64>,
     looking_committed: Cell<bool>,
-    fetching: RefCell<HashMap<i32, ()>>,
+    fetching: RefCell<HashSet<i32>>,
     resting: RefCell<HashMap<i32, Rest>>,
     background: RefCell<Vec<JoinHandle<()>>>,
 }
@@ -64,6 +65,7 @@ impl Core {
             polls_running: Cell::new(0),
             last_poll: Cell::new(Instant::now()),
             polls: Cell::new(0),
+            answers: Cell::new(0),
             looking_committed: Cell::new(false),
             fetching: RefCell::default(),
             resting: RefCell::default(),
@@ -210,14 +212,24 @@ impl Core {
 
     // ---- fetched records
 
+    /// Number of the next answer.
+    pub(super) fn next_answer(&self) -> u64 {
+        self.answers.set(self.answers.get() + 1);
+        self.answers.get()
+    }
+
     pub(super) fn push_chunk(&self, chunk: Chunk) {
         self.ready.borrow_mut().push_back(chunk);
     }
 
-    /// Whether a broker's last answer still waits.
+    /// Whether a broker's last answer still waits, or two of them that polls take bit by bit.
     fn has_ready_from(&self, broker: i32) -> bool {
         let ready = self.ready.borrow();
-        ready.iter().any(|chunk| chunk.broker == broker)
+        let mut chunks = ready.iter().filter(|chunk| chunk.broker == broker);
+        let Some(first) = chunks.clone().next() else {
+            return false;
+        };
+        chunks.any(|chunk| !chunk.released || chunk.answer != first.answer)
     }
 
     pub(super) fn has_ready(&self) -> bool {
@@ -229,13 +241,14 @@ impl Core {
     pub(super) fn release_ready(&self) {
         let mut left = self.max_records();
         let mut partitions = self.partitions.borrow_mut();
-        for chunk in self.ready.borrow().iter() {
+        for chunk in self.ready.borrow_mut().iter_mut() {
             let (end, count) = chunk.survey();
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             if count > left {
                 break;
             }
             left -= count;
+            chunk.released = true;
             if let Some(state) = partitions.current(&chunk.partition, chunk.stamp) {
                 state.buffered = false;
                 state.fetch_at = state.fetch_at.max(end);
@@ -306,7 +319,8 @@ impl Core {
     /// Chunks that are not used up come first with the next poll.
     fn put_back(&self, mut later: VecDeque<Chunk>) {
         let mut ready = self.ready.borrow_mut();
-        while let Some(chunk) = later.pop_back() {
+        while let Some(mut chunk) = later.pop_back() {
+            chunk.released = false;
             ready.push_front(chunk);
         }
     }
@@ -388,7 +402,7 @@ impl Core {
             shard::spawn(offsets::look_up_resets(Rc::clone(self), broker, wanted));
         }
         for (broker, wanted) in std::mem::take(&mut agenda.fetches) {
-            self.fetching.borrow_mut().insert(broker, ());
+            self.fetching.borrow_mut().insert(broker);
             shard::spawn(fetch::fetch(Rc::clone(self), broker, wanted));
         }
         if agenda.leader_missing {
@@ -487,7 +501,7 @@ impl Core {
         let fetching = self.fetching.borrow();
         agenda
             .fetches
-            .retain(|broker, _| !fetching.contains_key(broker) && !self.has_ready_from(*broker));
+            .retain(|broker, _| !fetching.contains(broker) && !self.has_ready_from(*broker));
         let mut partitions = self.partitions.borrow_mut();
         for wanted in agenda.fetches.values_mut().flatten() {
             if let Some(state) = partitions.current(&wanted.partition, wanted.stamp) {

@@ -141,6 +141,7 @@ fn fetch_failed(core: &Core, broker: i32, wanted: &[FetchWanted], error: ClientE
 }
 
 fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: FetchResponse) {
+    let answer = core.next_answer();
     for topic in response.responses {
         for data in topic.partitions {
             let asked = wanted.iter().find(|wanted| {
@@ -148,14 +149,19 @@ fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: Fet
                     && *wanted.partition.topic == *topic.topic.as_str()
             });
             match asked {
-                Some(asked) => take_partition(core, broker, asked, data),
+                Some(asked) => take_partition(core, (broker, answer), asked, data),
                 None => tracing::debug!(broker, "a fetch brought what was not asked for"),
             }
         }
     }
 }
 
-fn take_partition(core: &Core, broker: i32, asked: &FetchWanted, mut data: PartitionData) {
+fn take_partition(
+    core: &Core,
+    (broker, answer): (i32, u64),
+    asked: &FetchWanted,
+    mut data: PartitionData,
+) {
     if data.error_code != 0 {
         return partition_failed(core, broker, asked, &data);
     }
@@ -179,7 +185,8 @@ fn take_partition(core: &Core, broker: i32, asked: &FetchWanted, mut data: Parti
     if records.is_empty() {
         return;
     }
-    let chunk = chunk_of(broker, asked, records, data);
+    let mut chunk = chunk_of(broker, asked, records, data);
+    chunk.answer = answer;
     if chunk.is_cut_off() {
         // Nothing whole in it: the partition keeps its place at the front, where a broker gives at
         // least one whole batch.
