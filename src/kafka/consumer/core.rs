@@ -20,7 +20,7 @@ use crate::shard::{self, JoinHandle, Notify};
 /// Errors that wait for a poll; further ones are dropped, since each comes again with the next try.
 const ERRORS_MAX: usize = 16;
 
-/// A failing broker is left alone for a while.
+/// What failed is left alone for a while.
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     until: Instant,
@@ -47,6 +47,8 @@ pub(super) struct Core {
     looking_committed: Cell<bool>,
     fetching: RefCell<HashSet<i32>>,
     resting: RefCell<HashMap<i32, Rest>>,
+    /// Partitions have no leader; when the metadata may be refreshed again for that.
+    leaderless: Cell<Option<Rest>>,
     background: RefCell<Vec<JoinHandle<()>>>,
 }
 
@@ -69,6 +71,7 @@ impl Core {
             looking_committed: Cell::new(false),
             fetching: RefCell::default(),
             resting: RefCell::default(),
+            leaderless: Cell::new(None),
             background: RefCell::default(),
         })
     }
@@ -232,6 +235,14 @@ impl Core {
         chunks.any(|chunk| !chunk.released || chunk.answer != first.answer)
     }
 
+    /// Numbers of the answers that wait.
+    #[cfg(test)]
+    pub(super) fn answers_waiting(&self) -> Vec<u64> {
+        let mut answers: Vec<u64> = self.ready.borrow().iter().map(|c| c.answer).collect();
+        answers.dedup();
+        answers
+    }
+
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.borrow().is_empty()
     }
@@ -284,6 +295,12 @@ impl Core {
         while left > 0 {
             let next = self.ready.borrow_mut().pop_front();
             let Some(mut chunk) = next else { break };
+            let same = |other: &Chunk| other.partition == chunk.partition;
+            if later.iter().any(same) {
+                // Offsets of a partition go up: what came before is not used up yet.
+                later.push_back(chunk);
+                continue;
+            }
             match self.take_from(&mut chunk, left, &options) {
                 Ok(Some(fetched)) => {
                     left = left.saturating_sub(fetched.records.len());
@@ -405,10 +422,30 @@ impl Core {
             self.fetching.borrow_mut().insert(broker);
             shard::spawn(fetch::fetch(Rc::clone(self), broker, wanted));
         }
-        if agenda.leader_missing {
-            self.cluster.request_refresh();
-        }
+        self.seek_leaders(now, &mut agenda);
         agenda.look_again
+    }
+
+    /// Has the metadata refreshed while a partition has no leader: at once, then ever more rarely.
+    fn seek_leaders(&self, now: Instant, agenda: &mut Agenda) {
+        if !agenda.leader_missing {
+            self.leaderless.set(None);
+            return;
+        }
+        let known = self.leaderless.get();
+        match known.filter(|rest| rest.until > now) {
+            Some(rest) => agenda.again_at(rest.until),
+            None => {
+                let failures = known.map_or(0, |rest| rest.failures);
+                let until = now + self.cluster.retry_backoff(failures);
+                self.leaderless.set(Some(Rest {
+                    until,
+                    failures: failures.saturating_add(1),
+                }));
+                self.cluster.request_refresh();
+                agenda.again_at(until);
+            }
+        }
     }
 
     fn plan(&self, now: Instant, agenda: &mut Agenda) {

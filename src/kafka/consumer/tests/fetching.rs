@@ -391,3 +391,103 @@ fn a_closed_consumer_says_so() {
         consumer.close(SOON).await;
     });
 }
+
+#[test]
+fn a_slow_broker_is_given_up_and_asked_again() {
+    on_each_runtime(|| async {
+        let cluster = MockCluster::start(1);
+        cluster.topic("t", 1);
+        fill(&cluster, "t", 0, "v", 6);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&calls);
+        cluster.on(ApiKey::Fetch, move |_, _| {
+            match seen.fetch_add(1, Ordering::Relaxed) {
+                0 => Reply::Silent,
+                1 => Reply::Delayed(Duration::from_millis(30), Box::new(Reply::Default)),
+                _ => Reply::Default,
+            }
+        });
+        let mut config = config(&cluster);
+        config.common.request_timeout = Duration::from_millis(100);
+        let consumer = KafkaConsumer::new(config);
+        consumer.assign(vec![tp("t", 0)]);
+        assert_eq!(read(&consumer, 6).await[0].1, expected("v", 6));
+        assert!(calls.load(Ordering::Relaxed) >= 2);
+    });
+}
+
+#[test]
+fn a_replica_that_the_leader_names_is_read_from_until_it_fails() {
+    on_each_runtime(|| async {
+        let cluster = MockCluster::start(2);
+        cluster.topic("t", 1);
+        fill(&cluster, "t", 0, "v", 6);
+        let follower_fails = Arc::new(AtomicUsize::new(0));
+        let fails = Arc::clone(&follower_fails);
+        cluster.on(ApiKey::Fetch, move |call, world| {
+            let failing = fails.load(Ordering::Relaxed) == 1;
+            if call.broker == 2 && failing {
+                return Reply::Disconnect;
+            }
+            if call.broker == 2 {
+                world.topics.get_mut("t").unwrap()[0].leader = 2;
+                let response = fetch_response(call, world);
+                world.topics.get_mut("t").unwrap()[0].leader = 1;
+                return answer(call, &response);
+            }
+            let mut response = fetch_response(call, world);
+            if !failing {
+                let data = &mut response.responses[0].partitions[0];
+                data.records = None;
+                data.preferred_read_replica = 2.into();
+            }
+            answer(call, &response)
+        });
+        let consumer = KafkaConsumer::new(ConsumerConfig {
+            client_rack: Some("r".to_owned()),
+            ..config(&cluster)
+        });
+        consumer.assign(vec![tp("t", 0)]);
+        assert_eq!(read(&consumer, 6).await[0].1, expected("v", 6));
+        follower_fails.store(1, Ordering::Relaxed);
+        fill(&cluster, "t", 0, "w", 3);
+        assert_eq!(read(&consumer, 3).await[0].1, expected("w", 3));
+    });
+}
+
+#[test]
+fn compressed_answers_that_are_taken_bit_by_bit_are_bounded_too() {
+    on_each_runtime(|| async {
+        let cluster = MockCluster::start(1);
+        cluster.topic("t", 1);
+        let codec = crate::record::Compression::Gzip;
+        for _ in 0..40 {
+            let mut builder =
+                BatchBuilder::new(Vec::new(), CompressionConfig { codec, level: None });
+            builder.append(1000, None, Some("x".repeat(700_000).as_bytes()), &[]);
+            builder.finish(&ProducerFields::NONE, 0).unwrap();
+            cluster.append("t", 0, builder.into_bytes());
+        }
+        let consumer = KafkaConsumer::new(ConsumerConfig {
+            // About ten batches each.
+            max_partition_fetch_bytes: 10_000,
+            ..config(&cluster)
+        });
+        consumer.assign(vec![tp("t", 0)]);
+        let mut taken = 0_i64;
+        while taken < 40 {
+            let Polled::Records(records) = consumer.poll(SOON).await.unwrap() else {
+                panic!("no records");
+            };
+            let count: usize = records.iter().map(|fetched| fetched.records.len()).sum();
+            assert!(count <= 2, "{count}");
+            for record in records.iter().flat_map(|fetched| &fetched.records) {
+                assert_eq!(record.offset, taken, "in order");
+                taken += 1;
+            }
+            shard::sleep(Duration::from_millis(3)).await;
+            let waiting: Vec<u64> = consumer.core.answers_waiting();
+            assert!(waiting.len() <= 2, "{waiting:?}");
+        }
+    });
+}
