@@ -1,7 +1,14 @@
 //! Starting an executor on the calling thread, and knowing which one runs there.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::thread;
 use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
 
 use super::probe::RuntimeChoice;
 
@@ -64,12 +71,19 @@ pub fn current_runtime() -> RuntimeKind {
 /// Memory registered with io_uring per executor: sockets and buffered files don't use it
 /// (feasibility 4: glommio's default of 10 MiB would pin 30 MiB a shard).
 const IO_MEMORY: usize = 64 << 10;
-/// glommio 0.9 now and then sleeps over a socket that became readable, until its next timer: measured
-/// about once in 20,000 sleeps with two executors per core, with a stall as long as the timer. A timer
-/// that is always near bounds the stall, for 0.3 % of an idle core.
-const TICK: Duration = Duration::from_millis(25);
-/// How long a future may hog a shard before `yield_if_needed` yields.
-const PREEMPT: Duration = Duration::from_millis(2);
+/// glommio 0.9 goes to sleep over futures that are ready to run when its preemption timer fires between
+/// its being armed and the first look at the queues (`run_task_queues` then says that nothing ran): about
+/// once in 20,000 sleeps on two executors per core, once in 60 starts on a machine that is overloaded.
+/// Nothing in the shard wakes it then, not even a timer, whose future may be among those in the queue. A
+/// pulse from another thread bounds the stall, for 0.3 % of an idle core.
+const PULSE: Duration = Duration::from_millis(50);
+/// Futures that the pulse wakes in turn: one that is in the queue already can't be woken, so it takes as
+/// many bad moments in a row for a shard to sleep on.
+const PULSED: usize = 8;
+/// How long futures may hog a shard before I/O is looked at and `yield_if_needed` yields. Ten times the 2 ms
+/// that idle neighbours would like: before the first look at the queues there is no [`PULSE`] to help, so
+/// a thread must not be off its CPU for as long then.
+const PREEMPT: Duration = Duration::from_millis(20);
 
 /// Runs `main` to completion on this thread, pinned to `cpu` when given.
 ///
@@ -102,18 +116,84 @@ fn run_glommio<T: 'static>(
         .preempt_timer(PREEMPT)
         .make()
         .map_err(|error| StartError::IoUring(error.to_string()))?;
+    let pulse = Pulse::start()?;
     Ok(executor.run(async move {
+        let pulsed = pulse
+            .futures()
+            .map(glommio::spawn_local)
+            .collect::<Vec<_>>();
         // glommio's first timer of a process takes about 9 ms longer (membarrier registration).
         glommio::timer::sleep(Duration::from_millis(1)).await;
-        let ticker = glommio::spawn_local(async {
-            loop {
-                glommio::timer::sleep(TICK).await;
-            }
-        });
         let output = main.await;
-        ticker.cancel().await;
+        for future in pulsed {
+            future.cancel().await;
+        }
+        drop(pulse);
         output
     }))
+}
+
+/// A thread that wakes one executor again and again, see [`PULSE`]. Ends when dropped.
+struct Pulse {
+    shared: Arc<PulseShared>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+struct PulseShared {
+    wakers: [AtomicWaker; PULSED],
+    ended: AtomicBool,
+}
+
+impl Pulse {
+    fn start() -> Result<Self, StartError> {
+        let shared = Arc::new(PulseShared {
+            wakers: std::array::from_fn(|_| AtomicWaker::new()),
+            ended: AtomicBool::new(false),
+        });
+        let theirs = Arc::clone(&shared);
+        let beat = move || {
+            for waker in theirs.wakers.iter().cycle() {
+                thread::park_timeout(PULSE);
+                if theirs.ended.load(Ordering::Acquire) {
+                    return;
+                }
+                waker.wake();
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("shard-pulse".to_owned())
+            .stack_size(64 << 10)
+            .spawn(beat)
+            .map_err(|error| StartError::IoUring(error.to_string()))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Pulse {
+    /// The futures to run on the executor.
+    fn futures(&self) -> impl Iterator<Item = impl Future<Output = ()> + 'static> + '_ {
+        (0..PULSED).map(|index| {
+            let shared = Arc::clone(&self.shared);
+            poll_fn(move |cx| {
+                shared.wakers[index].register(cx.waker());
+                Poll::Pending
+            })
+        })
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It never panics, and there is nothing to do about it if it did.
+            drop(thread.join());
+        }
+    }
 }
 
 fn run_tokio<T>(cpu: Option<usize>, main: impl Future<Output = T>) -> Result<T, StartError> {
