@@ -405,7 +405,8 @@ fn act(
     }
 }
 
-fn default_reply(call: &Call, world: &mut World) -> Reply {
+/// What happens without a handler, for handlers that do it and then answer late or not at all.
+pub(super) fn default_reply(call: &Call, world: &mut World) -> Reply {
     match ApiKey::try_from(call.api_key).unwrap() {
         ApiKey::ApiVersions => api_versions(call, world),
         ApiKey::Metadata => metadata(call, world),

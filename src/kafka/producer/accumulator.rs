@@ -27,8 +27,12 @@ pub(super) struct Partition {
     pub(super) open: Option<OpenBatch>,
     /// Closed batches in order; retried ones are in front.
     pub(super) closed: VecDeque<Batch>,
-    /// Batches in flight.
+    /// Batches in flight, all of them at `broker`.
     pub(super) in_flight: usize,
+    /// Where the batches in flight are. Meaningless while there are none.
+    pub(super) broker: i32,
+    /// The batch in flight was sent before: nothing follows it until it is settled.
+    pub(super) retrying: bool,
     /// Producer id and epoch of the batches that have sequences and are not acknowledged yet.
     pub(super) identity: Option<Identity>,
     pub(super) next_sequence: i32,
@@ -62,6 +66,15 @@ impl Partition {
         self.size_hint = size.max(self.size_hint / 2).max(SMALL);
         self.closed.push_back(Batch::new(open, self.next_serial));
         self.next_serial += 1;
+    }
+
+    /// Whether a next batch may go to `broker` beside what is in flight.
+    ///
+    /// A broker remembers the last five batches of an idempotent producer. Were a batch whose fate is
+    /// open passed by others (behind its retry, or at the partition's next leader), it could leave that
+    /// window and be written again; without idempotence the order would be lost.
+    pub(super) fn may_follow(&self, broker: i32) -> bool {
+        self.in_flight == 0 || (self.broker == broker && !self.retrying)
     }
 
     fn queued_bytes(&self) -> usize {

@@ -12,7 +12,9 @@
 //! nothing waits without load. Each request has a future that waits for its answer.
 //!
 //! Invariants: a partition's batches go out in order and come back into order when they are retried;
-//! with idempotence a retried batch is sent alone until it is through, with its old sequence numbers;
+//! a retried batch is sent alone until it is through, with idempotence under its old sequence numbers;
+//! a partition's batches in flight are all at one broker, a new leader gets the next when the old one
+//! has answered, disconnected or timed out ([`accumulator::Partition::may_follow`]);
 //! memory of appended records is bounded by `buffer.memory`; every record appended is settled once,
 //! whatever happens ([`accumulator::Accumulator::settle`] is the only way out).
 

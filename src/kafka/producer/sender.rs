@@ -181,6 +181,10 @@ impl Round {
             inner.cluster.request_refresh();
             return Ok(());
         };
+        // Whatever settles what is in flight brings the next look.
+        if !accumulator.topics[topic].partitions[at].may_follow(broker) {
+            return Ok(());
+        }
         let Some(connection) = self.usable_connection(inner, broker) else {
             return Ok(());
         };
@@ -206,7 +210,7 @@ impl Round {
             accumulator.close_batch(handle, at);
         }
         let partition = &mut accumulator.topics[topic].partitions[at];
-        let batch = take_finished(inner, partition)?;
+        let batch = take_finished(inner, partition, broker)?;
         let Some(batch) = batch else { return Ok(()) };
         let part = Part {
             topic,
@@ -341,10 +345,11 @@ pub(super) fn expiry(part: &Part, limit: Duration) -> ClientError {
     }
 }
 
-/// Takes the first closed batch, with its sequence and its bytes for the wire.
+/// Takes the first closed batch for `broker`, with its sequence and its bytes for the wire.
 fn take_finished(
     inner: &Inner,
     partition: &mut Partition,
+    broker: i32,
 ) -> Result<Option<Batch>, Box<Unsendable>> {
     let Some(mut batch) = partition.closed.pop_front() else {
         return Ok(None);
@@ -372,6 +377,8 @@ fn take_finished(
         return Err(Box::new(Unsendable { batch, error }));
     }
     partition.in_flight += 1;
+    partition.broker = broker;
+    partition.retrying = batch.attempts > 0;
     Ok(Some(batch))
 }
 
