@@ -1,50 +1,22 @@
-//! Apache Kafka 4.3.1 on this machine: fetched once with Maven into the target directory.
+//! Apache Kafka for the tests: one for all of them, with a broker and an oracle to share.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::ops::Deref;
 use std::sync::OnceLock;
 
-use super::cluster::{ClusterOptions, KafkaCluster};
 use super::oracle::ConnectOracle;
 use super::pipeline;
-
-pub(crate) const VERSION: &str = "4.3.1";
-
-/// The version of the logging library that Kafka's own artifacts ask for.
-const LOG4J: &str = "2.25.4";
-
-const ARTIFACTS: [&str; 8] = [
-    "kafka_2.13",
-    "kafka-tools",
-    "connect-runtime",
-    "connect-json",
-    "connect-transforms",
-    "connect-mirror",
-    "connect-file",
-    "connect-test-plugins",
-];
-
-/// Not on Connect's class path in Apache's distribution either: users name it in `plugin.path`.
-const PLUGIN: &str = "connect-file-4.3.1.jar";
-
-const LOG4J_PROPERTIES: &str = "\
-status=error
-appender.console.type=Console
-appender.console.name=console
-appender.console.target=SYSTEM_ERR
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d{HH:mm:ss.SSS} %p %X{connector.context}%m (%c{1})%n
-rootLogger.level=${sys:ringmain.log.level:-WARN}
-rootLogger.appenderRef.console.ref=console
-logger.started.name=kafka.server.KafkaRaftServer
-logger.started.level=INFO
-";
+use super::{ClusterOptions, KafkaCluster};
 
 /// The jars, and through them everything that runs on Java.
 #[derive(Debug)]
-pub(crate) struct Kafka {
-    home: PathBuf,
+pub(crate) struct Kafka(testbed::Kafka);
+
+impl Deref for Kafka {
+    type Target = testbed::Kafka;
+
+    fn deref(&self) -> &testbed::Kafka {
+        &self.0
+    }
 }
 
 /// Kafka, or nothing when `RINGMAIN_SKIP_KAFKA=1` is set; the test then returns.
@@ -57,52 +29,19 @@ pub(crate) fn kafka() -> Option<&'static Kafka> {
         eprintln!("skipped: needs Apache Kafka, and RINGMAIN_SKIP_KAFKA=1 is set");
         return None;
     }
-    match KAFKA.get_or_init(fetch) {
+    match KAFKA.get_or_init(|| testbed::Kafka::fetch().map(Kafka)) {
         Ok(kafka) => Some(kafka),
         Err(why) => panic!("{why}\nSet RINGMAIN_SKIP_KAFKA=1 to skip what needs Apache Kafka."),
     }
 }
 
 impl Kafka {
-    /// `java` with small settings, our jars and log settings; the caller adds the main class.
-    /// `heap` is the most heap in MiB.
-    pub(crate) fn java(&self, heap: u32, log_level: &str) -> Command {
-        let mut command = Command::new("java");
-        command
-            .arg(format!("-Xmx{heap}m"))
-            .args([
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xshare:auto",
-            ])
-            .arg(format!("-Dringmain.log.level={log_level}"))
-            .arg(format!(
-                "-Dlog4j2.configurationFile={}/log4j2.properties",
-                self.home.display()
-            ))
-            .arg("-cp")
-            .arg(format!("{}/libs/*", self.home.display()));
-        command
-    }
-
-    /// What `plugin.path` of Apache's Connect has to name for the file connectors.
-    pub(crate) fn plugin_path(&self) -> PathBuf {
-        self.home.join("plugins")
-    }
-
-    /// A formatted log directory of node `id`, made once: formatting takes a JVM start.
-    pub(crate) fn formatted(&self, id: usize) -> PathBuf {
-        self.home.join(format!("formatted/{id}"))
-    }
-
     /// One broker for all tests that leave it as it was (topics aside).
     pub(crate) fn shared_cluster(&self) -> &'static KafkaCluster {
         static SHARED: OnceLock<KafkaCluster> = OnceLock::new();
         SHARED.get_or_init(|| KafkaCluster::start(self, &ClusterOptions::default()))
     }
-}
 
-impl Kafka {
     /// One Apache worker on the shared cluster, whose connectors are created by REST; its default
     /// converters are String.
     pub(crate) fn shared_oracle(&self) -> &'static ConnectOracle {
@@ -112,106 +51,4 @@ impl Kafka {
             ConnectOracle::start(self, &worker, &[])
         })
     }
-}
-
-fn fetch() -> Result<Kafka, String> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let home = target.join(format!("kafka-{VERSION}"));
-    fs::create_dir_all(&home).map_err(|e| format!("cannot create {}: {e}", home.display()))?;
-    let lock = File::create(home.join("lock")).map_err(|e| e.to_string())?;
-    lock.lock()
-        .map_err(|e| format!("cannot lock {}: {e}", home.display()))?;
-    run(Command::new("java").arg("-version"), "Java 17 or newer")?;
-    let pom = pom();
-    let stamp = home.join("stamp");
-    if fs::read_to_string(&stamp).is_ok_and(|was| was == pom) {
-        return Ok(Kafka { home });
-    }
-    for part in ["libs", "plugins", "formatted"] {
-        let part = home.join(part);
-        if part.exists() {
-            fs::remove_dir_all(&part).map_err(|e| e.to_string())?;
-        }
-        fs::create_dir_all(part).map_err(|e| e.to_string())?;
-    }
-    fs::write(home.join("pom.xml"), &pom).map_err(|e| e.to_string())?;
-    fs::write(home.join("log4j2.properties"), LOG4J_PROPERTIES).map_err(|e| e.to_string())?;
-    let libs = home.join("libs");
-    let mut maven = Command::new("mvn");
-    maven
-        .args(["-q", "-B", "-f"])
-        .arg(home.join("pom.xml"))
-        .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
-        .arg(format!("-DoutputDirectory={}", libs.display()));
-    run(&mut maven, "Maven, to fetch Apache Kafka")?;
-    let plugin = home.join("plugins/connect-file");
-    fs::create_dir_all(&plugin).map_err(|e| e.to_string())?;
-    fs::rename(libs.join(PLUGIN), plugin.join(PLUGIN)).map_err(|e| e.to_string())?;
-    let kafka = Kafka { home };
-    for id in 1..=3 {
-        format_storage(&kafka, id)?;
-    }
-    fs::write(stamp, pom).map_err(|e| e.to_string())?;
-    Ok(kafka)
-}
-
-fn format_storage(kafka: &Kafka, id: usize) -> Result<(), String> {
-    let config = kafka.home.join(format!("format-{id}.properties"));
-    let text = format!(
-        "node.id={id}\nprocess.roles=broker,controller\nlisteners=PLAINTEXT://:1,C://:2\n\
-         controller.listener.names=C\ncontroller.quorum.voters={id}@127.0.0.1:2\n\
-         listener.security.protocol.map=PLAINTEXT:PLAINTEXT,C:PLAINTEXT\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:1\nlog.dirs={}\n",
-        kafka.formatted(id).display()
-    );
-    fs::write(&config, text).map_err(|e| e.to_string())?;
-    let mut tool = kafka.java(128, "WARN");
-    tool.args([
-        "kafka.tools.StorageTool",
-        "format",
-        "-t",
-        super::cluster::CLUSTER_ID,
-        "-c",
-    ])
-    .arg(config);
-    run(&mut tool, "formatting Kafka's storage")
-}
-
-fn run(command: &mut Command, need: &str) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|e| format!("{need} is needed: {command:?}: {e}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let out = String::from_utf8_lossy(&output.stdout);
-    let err = String::from_utf8_lossy(&output.stderr);
-    Err(format!(
-        "{need}: {command:?} failed ({})\n{out}\n{err}",
-        output.status
-    ))
-}
-
-fn pom() -> String {
-    let dependency = |group: &str, artifact: &str, version: &str| {
-        format!(
-            "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
-             <version>{version}</version></dependency>\n"
-        )
-    };
-    let mut dependencies: String = ARTIFACTS
-        .iter()
-        .map(|a| dependency("org.apache.kafka", a, VERSION))
-        .collect();
-    dependencies += &dependency("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J);
-    format!(
-        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n  \
-         <modelVersion>4.0.0</modelVersion>\n  \
-         <groupId>ringmain</groupId><artifactId>kafka-for-tests</artifactId>\
-         <version>1</version><packaging>pom</packaging>\n  \
-         <build><pluginManagement><plugins><plugin>\
-         <artifactId>maven-dependency-plugin</artifactId><version>2.8</version>\
-         </plugin></plugins></pluginManagement></build>\n  \
-         <dependencies>\n{dependencies}  </dependencies>\n</project>\n"
-    )
 }

@@ -1,8 +1,6 @@
-//! The harness: processes, a Kafka cluster, Kafka's tools, Apache Connect and our binary.
+//! The harness: Kafka's tools, Apache Connect and our binary, beside what the crate `testbed` gives to
+//! the bench as well: processes, a Kafka cluster, a client.
 //!
-//! * Every child process is registered with a small watchdog ([`process`]), which kills it when
-//!   the test process ends for any reason, and removes the scratch directory.
-//! * Every wait has a limit and says what it waited for.
 //! * A test that does the brokers no harm uses [`kafka::Kafka::shared_cluster`]; a fault test
 //!   starts its own and holds [`heavy`] meanwhile, so that a small machine is not drowned.
 //!
@@ -13,56 +11,23 @@
     reason = "a box of tools; not each one is in use at any time"
 )]
 
-pub(crate) mod client;
-pub(crate) mod cluster;
 pub(crate) mod http;
 pub(crate) mod kafka;
 pub(crate) mod lines;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
-pub(crate) mod ports;
-pub(crate) mod process;
-pub(crate) mod properties;
 pub(crate) mod ringmain;
 pub(crate) mod tools;
 
-pub(crate) use client::Client;
-pub(crate) use cluster::{ClusterOptions, KafkaCluster};
 pub(crate) use kafka::{Kafka, kafka};
 pub(crate) use oracle::ConnectOracle;
-pub(crate) use ports::free_port;
-pub(crate) use process::{Process, scratch_dir};
-pub(crate) use properties::Properties;
 pub(crate) use ringmain::{Ringmain, Standalone};
+pub(crate) use testbed::{
+    ClusterOptions, KafkaCluster, PATIENCE, Process, Properties, client, free_port, scratch_dir,
+    wait_for, wait_until,
+};
 
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// Long enough for a JVM on a machine that does much else; short enough to end a hanging run.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Asks `probe` until it answers, at most for `limit`.
-///
-/// # Panics
-/// When time is up, naming `what`.
-pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "waited {limit:?} in vain for {what}"
-        );
-        std::thread::sleep(Duration::from_millis(30));
-    }
-}
-
-/// As [`wait_for`], for a condition.
-pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
-    wait_for(what, limit, || condition().then_some(()));
-}
 
 /// Held by tests that run brokers of their own or much data, see [`heavy`].
 #[derive(Debug)]

@@ -6,27 +6,32 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
-pub(crate) use rskafka::client::partition::Compression;
+pub use rskafka::client::partition::Compression;
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::record::{Record, RecordAndOffset};
 
-use super::wait_for;
+use crate::wait_for;
 
 /// Bytes of one fetch; large, as tests read whole topics.
 const FETCH_BYTES: i32 = 8 << 20;
 
 /// Key and value of a record, as most tests compare them.
-pub(crate) type Pair = (Option<Vec<u8>>, Option<Vec<u8>>);
+pub type Pair = (Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// A connected client with a runtime of its own; every call is bounded.
-pub(crate) struct Client {
+#[expect(
+    missing_debug_implementations,
+    reason = "neither has the client inside"
+)]
+pub struct Client {
     runtime: tokio::runtime::Runtime,
     client: rskafka::client::Client,
     partitions: Mutex<HashMap<(String, i32), Arc<PartitionClient>>>,
 }
 
 impl Client {
-    pub(crate) fn connect(bootstrap: &str) -> Self {
+    /// Connects to one of the brokers, given as `host:port` by commas.
+    pub fn connect(bootstrap: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -41,7 +46,8 @@ impl Client {
         }
     }
 
-    pub(crate) fn topics(&self) -> BTreeMap<String, usize> {
+    /// Topics and how many partitions each has.
+    pub fn topics(&self) -> BTreeMap<String, usize> {
         let topics = self
             .run("the list of topics", self.client.list_topics())
             .unwrap();
@@ -51,7 +57,8 @@ impl Client {
             .collect()
     }
 
-    pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
+    /// Creates a topic of one replica and waits until it is there.
+    pub fn create_topic(&self, name: &str, partitions: i32) {
         let controller = self.client.controller_client().unwrap();
         self.run(
             "a new topic",
@@ -64,7 +71,7 @@ impl Client {
     }
 
     /// Writes values without keys.
-    pub(crate) fn produce_values<V: AsRef<[u8]>>(
+    pub fn produce_values<V: AsRef<[u8]>>(
         &self,
         topic: &str,
         compression: Compression,
@@ -78,13 +85,7 @@ impl Client {
     }
 
     /// Writes records in batches of up to 5,000.
-    pub(crate) fn produce(
-        &self,
-        topic: &str,
-        partition: i32,
-        compression: Compression,
-        pairs: Vec<Pair>,
-    ) {
+    pub fn produce(&self, topic: &str, partition: i32, compression: Compression, pairs: Vec<Pair>) {
         let client = self.partition(topic, partition);
         // Not a fixed date: the broker starts a new segment for records a week apart.
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -104,7 +105,7 @@ impl Client {
     }
 
     /// First offset and the one after the last.
-    pub(crate) fn offsets(&self, topic: &str, partition: i32) -> (i64, i64) {
+    pub fn offsets(&self, topic: &str, partition: i32) -> (i64, i64) {
         let client = self.partition(topic, partition);
         let first = self
             .run("offsets", client.get_offset(OffsetAt::Earliest))
@@ -116,7 +117,7 @@ impl Client {
     }
 
     /// The offset after the last; 0 while there is no such topic.
-    pub(crate) fn end_offset(&self, topic: &str) -> i64 {
+    pub fn end_offset(&self, topic: &str) -> i64 {
         if self.topics().contains_key(topic) {
             self.offsets(topic, 0).1
         } else {
@@ -124,7 +125,8 @@ impl Client {
         }
     }
 
-    pub(crate) fn wait_for_end_offset(&self, topic: &str, at_least: i64, limit: Duration) -> i64 {
+    /// Waits until partition 0 holds that many records; gives the offset after the last.
+    pub fn wait_for_end_offset(&self, topic: &str, at_least: i64, limit: Duration) -> i64 {
         wait_for(&format!("{at_least} records in {topic}"), limit, || {
             let end = self.end_offset(topic);
             (end >= at_least).then_some(end)
@@ -132,14 +134,14 @@ impl Client {
     }
 
     /// Every record of a partition, up to where it ends now.
-    pub(crate) fn read_all(&self, topic: &str, partition: i32) -> Vec<RecordAndOffset> {
+    pub fn read_all(&self, topic: &str, partition: i32) -> Vec<RecordAndOffset> {
         let mut all = Vec::new();
         self.visit(topic, partition, |record| all.push(record));
         all
     }
 
     /// Keys and values of partition 0.
-    pub(crate) fn read_pairs(&self, topic: &str) -> Vec<Pair> {
+    pub fn read_pairs(&self, topic: &str) -> Vec<Pair> {
         let mut all = Vec::new();
         self.visit(topic, 0, |found| {
             all.push((found.record.key, found.record.value))
@@ -148,14 +150,14 @@ impl Client {
     }
 
     /// The values of partition 0.
-    pub(crate) fn read_values(&self, topic: &str) -> Vec<Vec<u8>> {
+    pub fn read_values(&self, topic: &str) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
         self.visit(topic, 0, |found| all.push(found.record.value.unwrap()));
         all
     }
 
     /// Hands over record by record, so that a large topic need not fit in memory.
-    pub(crate) fn visit(&self, topic: &str, partition: i32, mut each: impl FnMut(RecordAndOffset)) {
+    pub fn visit(&self, topic: &str, partition: i32, mut each: impl FnMut(RecordAndOffset)) {
         let client = self.partition(topic, partition);
         let (mut next, end) = self.offsets(topic, partition);
         let deadline = Instant::now() + Duration::from_secs(120);

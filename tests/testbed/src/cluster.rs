@@ -1,25 +1,32 @@
 //! A Kafka cluster in KRaft mode: one node, or three, each broker and controller at once.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::{Client, Kafka, PATIENCE, Process, Properties, free_port, scratch_dir};
+use crate::process::{output_files, try_scratch_dir};
+use crate::{Client, Jvm, Kafka, PATIENCE, Process, Properties, try_free_port};
 
-pub(crate) const CLUSTER_ID: &str = "cmluZ21haW4tdGVzdHMtMQ";
+/// With which storage is formatted.
+pub const CLUSTER_ID: &str = "cmluZ21haW4tdGVzdHMtMQ";
 
 /// How to start a cluster.
 #[derive(Debug, Clone)]
-pub(crate) struct ClusterOptions {
+pub struct ClusterOptions {
     /// 1 or 3.
-    pub(crate) brokers: usize,
-    pub(crate) auto_create_topics: bool,
+    pub brokers: usize,
+    /// Whether topics are created by use.
+    pub auto_create_topics: bool,
     /// More broker settings; they win over ours.
-    pub(crate) settings: Properties,
+    pub settings: Properties,
+    /// Flags of the brokers' JVMs.
+    pub jvm: Jvm,
 }
 
 impl Default for ClusterOptions {
@@ -28,6 +35,7 @@ impl Default for ClusterOptions {
             brokers: 1,
             auto_create_topics: true,
             settings: Properties::new(),
+            jvm: Jvm::Small(256),
         }
     }
 }
@@ -35,7 +43,7 @@ impl Default for ClusterOptions {
 /// Brokers on fixed ports and directories, which can be stopped, killed, paused and restarted.
 /// Brokers are counted from 0; everything is killed when dropped.
 #[derive(Debug)]
-pub(crate) struct KafkaCluster {
+pub struct KafkaCluster {
     brokers: Vec<Broker>,
     _dir: TempDir,
 }
@@ -54,28 +62,61 @@ struct JavaCommand {
     args: Vec<std::ffi::OsString>,
 }
 
+impl Broker {
+    fn running(&self) -> MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl KafkaCluster {
     /// Starts the cluster and waits until every broker serves.
-    pub(crate) fn start(kafka: &Kafka, options: &ClusterOptions) -> Self {
-        let dir = scratch_dir("kafka");
+    ///
+    /// # Panics
+    /// When that fails.
+    pub fn start(kafka: &Kafka, options: &ClusterOptions) -> Self {
+        Self::try_start(kafka, options).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// As [`KafkaCluster::start`].
+    ///
+    /// # Errors
+    /// Says what failed: files, ports, or a broker, with how it ended.
+    pub fn try_start(kafka: &Kafka, options: &ClusterOptions) -> Result<Self, String> {
+        let text = |e: io::Error| format!("Kafka could not be started: {e}");
+        let dir = try_scratch_dir("kafka").map_err(text)?;
         let ports: Vec<(u16, u16)> = (0..options.brokers)
-            .map(|_| (free_port(), free_port()))
-            .collect();
-        let brokers: Vec<Broker> = (0..options.brokers)
+            .map(|_| Ok((try_free_port()?, try_free_port()?)))
+            .collect::<io::Result<_>>()
+            .map_err(text)?;
+        let brokers = (0..options.brokers)
             .map(|index| prepare(kafka, options, &ports, index, dir.path()))
-            .collect();
+            .collect::<io::Result<_>>()
+            .map_err(text)?;
         let cluster = Self { brokers, _dir: dir };
         for index in 0..options.brokers {
-            cluster.launch(index);
+            cluster.try_launch(index).map_err(text)?;
         }
         for index in 0..options.brokers {
-            cluster.wait_until_serving(index);
+            cluster.try_wait_until_serving(index)?;
         }
-        cluster
+        Ok(cluster)
+    }
+
+    /// Process id of broker `index`; none while it is stopped.
+    pub fn pid(&self, index: usize) -> Option<i32> {
+        let process = self.brokers.get(index)?.running();
+        process.as_ref().map(Process::pid)
+    }
+
+    /// The command line of broker `index`.
+    pub fn command_line(&self, index: usize) -> Option<String> {
+        let command = &self.brokers.get(index)?.command;
+        let words = command.args.iter().map(|arg| arg.to_string_lossy());
+        Some(words.fold("java".to_owned(), |line, word| line + " " + &word))
     }
 
     /// `host:port` of every broker, by commas.
-    pub(crate) fn bootstrap(&self) -> String {
+    pub fn bootstrap(&self) -> String {
         let names: Vec<String> = self
             .brokers
             .iter()
@@ -85,56 +126,82 @@ impl KafkaCluster {
     }
 
     /// A client that shares no code with the product.
-    pub(crate) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::connect(&self.bootstrap())
     }
 
     /// Where broker `index` keeps a partition.
-    pub(crate) fn partition_dir(&self, index: usize, topic: &str, partition: i32) -> PathBuf {
+    pub fn partition_dir(&self, index: usize, topic: &str, partition: i32) -> PathBuf {
         self.brokers[index]
             .dir
             .join(format!("data/{topic}-{partition}"))
     }
 
     /// SIGTERM, and gone when this returns.
-    pub(crate) fn stop(&self, index: usize) {
+    pub fn stop(&self, index: usize) {
         self.end(index, Signal::TERM);
     }
 
     /// SIGKILL, and gone when this returns.
-    pub(crate) fn kill(&self, index: usize) {
+    pub fn kill(&self, index: usize) {
         self.end(index, Signal::KILL);
     }
 
     /// SIGSTOP: connections stay open and nothing answers.
-    pub(crate) fn pause(&self, index: usize) {
+    pub fn pause(&self, index: usize) {
         self.signal(index, Signal::STOP);
     }
 
-    pub(crate) fn resume(&self, index: usize) {
+    /// SIGCONT.
+    pub fn resume(&self, index: usize) {
         self.signal(index, Signal::CONT);
     }
 
     /// Starts a stopped or killed broker on its port and data, and waits until it serves.
-    pub(crate) fn restart(&self, index: usize) {
+    pub fn restart(&self, index: usize) {
         self.launch(index);
         self.wait_until_serving(index);
     }
 
     /// As [`KafkaCluster::restart`], without waiting.
-    pub(crate) fn launch(&self, index: usize) {
-        let broker = &self.brokers[index];
-        let mut java = std::process::Command::new("java");
-        java.args(&broker.command.args);
-        let mut process = broker.process.lock().unwrap();
-        assert!(process.is_none(), "broker {index} runs already");
-        *process = Some(Process::spawn("broker", java, &broker.dir));
+    ///
+    /// # Panics
+    /// When it runs already or cannot be started.
+    pub fn launch(&self, index: usize) {
+        self.try_launch(index).unwrap_or_else(|e| panic!("{e}"));
     }
 
-    pub(crate) fn wait_until_serving(&self, index: usize) {
-        let process = self.brokers[index].process.lock().unwrap();
-        let process = process.as_ref().expect("the broker was not started");
-        process.wait_for_line("Kafka Server started", PATIENCE);
+    fn try_launch(&self, index: usize) -> io::Result<()> {
+        let broker = &self.brokers[index];
+        let (stdout, stderr) = output_files("broker", &broker.dir);
+        let mut java = Command::new("java");
+        java.args(&broker.command.args)
+            .stdin(Stdio::null())
+            .stdout(File::create(&stdout)?);
+        let mut process = broker.running();
+        if process.is_some() {
+            return Err(io::Error::other(format!("broker {index} runs already")));
+        }
+        *process = Some(Process::try_spawn("broker", java, &stdout, &stderr)?);
+        Ok(())
+    }
+
+    /// Waits until broker `index` serves.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait_until_serving(&self, index: usize) {
+        self.try_wait_until_serving(index)
+            .unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    fn try_wait_until_serving(&self, index: usize) -> Result<(), String> {
+        let process = self.brokers[index].running();
+        let process = process.as_ref().ok_or("the broker was not started")?;
+        let waiting = process.try_wait_for_line("Kafka Server started", PATIENCE);
+        waiting
+            .map(|_| ())
+            .map_err(|why| format!("{why}\n{}", process.output()))
     }
 
     fn signal(&self, index: usize, signal: Signal) {
@@ -159,12 +226,12 @@ fn prepare(
     ports: &[(u16, u16)],
     index: usize,
     dir: &Path,
-) -> Broker {
+) -> io::Result<Broker> {
     let id = index + 1;
     let (port, controller_port) = ports[index];
     let dir = dir.join(format!("broker-{id}"));
     let data = dir.join("data");
-    copy_dir(&kafka.formatted(id), &data);
+    copy_dir(&kafka.formatted(id), &data)?;
     let voters: Vec<String> = ports
         .iter()
         .enumerate()
@@ -203,22 +270,24 @@ fn prepare(
         .settings
         .iter()
         .fold(settings, |all, (key, value)| all.set(key, value));
-    let file = settings.write(&dir.join("server.properties"));
-    let mut java = kafka.java(256, "WARN");
+    let file = dir.join("server.properties");
+    fs::write(&file, settings.text())?;
+    let mut java = kafka.java_as(options.jvm, "WARN");
     java.arg("kafka.Kafka").arg(file);
     let args = java.get_args().map(std::ffi::OsStr::to_owned).collect();
-    Broker {
+    Ok(Broker {
         port,
         dir,
         process: Mutex::new(None),
         command: JavaCommand { args },
-    }
+    })
 }
 
-fn copy_dir(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+fn copy_dir(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
+    Ok(())
 }
