@@ -155,6 +155,23 @@ impl std::fmt::Debug for SourceTaskContext {
     }
 }
 
+/// Records that are in Kafka, consecutive there and in the batch that the task yielded.
+#[derive(Debug, Clone, Copy)]
+pub struct CommittedRun<'a> {
+    /// Source partition of all.
+    pub source_partition: &'a SourceMap,
+    /// Source position of the first record, as its batch had it.
+    pub first: i64,
+    /// Source position of the last one; there may be gaps between the two.
+    pub last: i64,
+    /// Where they are.
+    pub written: &'a TopicPartition,
+    /// Offset of the first; −1 when the broker did not tell it.
+    pub base_offset: i64,
+    /// How many.
+    pub count: u32,
+}
+
 /// A source task.
 #[async_trait(?Send)]
 pub trait SourceTask {
@@ -176,8 +193,8 @@ pub trait SourceTask {
     /// Retriable errors count as an empty batch and are followed by another poll; others fail the task.
     async fn poll(&mut self) -> Result<SourceBatch, ConnectError>;
 
-    /// Whether the worker shall call [`SourceTask::commit_record`] for each record. Only for tasks that
-    /// yield [`SourceBatch::Records`]; costs keeping every record until it is acknowledged.
+    /// Whether the worker shall call [`SourceTask::commit_record`] for each full record: of
+    /// [`SourceBatch::Records`], or of batches that had to be taken apart. Costs keeping every record until it is acknowledged.
     fn wants_commit_record(&self) -> bool {
         false
     }
@@ -193,6 +210,17 @@ pub trait SourceTask {
         written: Option<(&TopicPartition, i64)>,
     ) -> Result<(), ConnectError> {
         let _ = (record, written);
+        Ok(())
+    }
+
+    /// Records of [`SourceBatch::Slices`] or [`SourceBatch::Batches`] with a source partition were written
+    /// to Kafka; one call per acknowledged run. Where converters or transforms need full records, those
+    /// are told to [`SourceTask::commit_record`] instead, if it is wanted.
+    ///
+    /// # Errors
+    /// Logged; the task goes on.
+    fn commit_run(&mut self, run: &CommittedRun<'_>) -> Result<(), ConnectError> {
+        let _ = run;
         Ok(())
     }
 

@@ -33,6 +33,12 @@ pub trait Converter {
         out: &mut Vec<u8>,
     ) -> Result<bool, ConnectError>;
 
+    /// Whether byte arrays, null among them, are written as they are, so that what came as bytes need not
+    /// be looked at.
+    fn keeps_bytes(&self) -> bool {
+        false
+    }
+
     /// Reads the bytes of one record; `None` is Kafka's null.
     ///
     /// # Errors
@@ -95,6 +101,11 @@ pub trait Converter {
 pub trait HeaderConverter {
     /// Fully qualified Java class name.
     fn class_name(&self) -> &'static str;
+
+    /// See [`Converter::keeps_bytes`].
+    fn keeps_bytes(&self) -> bool {
+        false
+    }
 
     /// Appends the bytes for a header value; `false` is a null header value.
     ///

@@ -18,15 +18,15 @@ pub use config_def::{
     Validator, Width,
 };
 pub use connector::{
-    Connector, ConnectorContext, ConnectorKind, SinkForm, SinkTask, SinkTaskContext, SourceTask,
-    SourceTaskContext,
+    CommittedRun, Connector, ConnectorContext, ConnectorKind, SinkForm, SinkTask, SinkTaskContext,
+    SourceTask, SourceTaskContext,
 };
 pub use converter::{Converter, HeaderConverter, TextRoad};
 pub use data::{Schema, SchemaAndValue, SchemaBuilder, SchemaType, Struct, Value};
 pub use error::{ConnectError, ErrorKind};
 pub use record::{
-    ConnectRecord, Header, SinkBatch, SinkRecord, SliceBatch, SliceColumn, SliceForm, SourceBatch,
-    SourceMap, SourceRecord, Span, TopicPartition,
+    ConnectRecord, Header, RawBatch, RecordBatches, SharedBuffer, SinkBatch, SinkRecord,
+    SliceBatch, SliceColumn, SliceForm, SourceBatch, SourceMap, SourceRecord, Span, TopicPartition,
 };
 pub use transformation::Transformation;
 

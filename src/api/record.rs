@@ -4,6 +4,7 @@
 //! ([`SliceBatch`], [`SliceColumn::Slices`]); on the *struct* road it is a [`ConnectRecord`] with the
 //! full data model.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -137,14 +138,18 @@ pub enum SourceBatch {
     Slices(SliceBatch),
     /// Records of the full data model.
     Records(Vec<SourceRecord>),
+    /// Whole record batches of another topic, which travel untouched where converters and transforms
+    /// permit.
+    Batches(RecordBatches),
 }
 
 impl SourceBatch {
-    /// Number of records.
+    /// Number of records; of [`Self::Batches`] as their headers say it.
     pub fn len(&self) -> usize {
         match self {
             Self::Slices(batch) => batch.values.len(),
             Self::Records(records) => records.len(),
+            Self::Batches(batches) => batches.len(),
         }
     }
 
@@ -182,6 +187,91 @@ pub struct SliceBatch {
     pub base_position: i64,
     /// See [`Self::base_position`]; as long as `values`.
     pub positions: Vec<u32>,
+}
+
+/// A buffer that record batches are slices of. Producers count it as a whole in `buffer.memory` for as
+/// long as they hold one of its batches, since the smallest slice keeps all of it.
+#[derive(Debug)]
+pub struct SharedBuffer {
+    bytes: usize,
+    holders: Cell<usize>,
+}
+
+impl SharedBuffer {
+    /// A buffer of `bytes` bytes that nobody holds yet.
+    pub fn new(bytes: usize) -> Rc<Self> {
+        Rc::new(Self {
+            bytes,
+            holders: Cell::new(0),
+        })
+    }
+
+    /// Bytes that a further holder would add: 0 when somebody holds it already.
+    pub fn cost(&self) -> usize {
+        match self.holders.get() {
+            0 => self.bytes,
+            _ => 0,
+        }
+    }
+
+    /// Holds it; gives the bytes that this adds.
+    pub fn hold(&self) -> usize {
+        let cost = self.cost();
+        self.holders.set(self.holders.get() + 1);
+        cost
+    }
+
+    /// Lets go; gives the bytes that this frees: those of the buffer for the last holder.
+    pub fn release(&self) -> usize {
+        self.holders.set(self.holders.get().saturating_sub(1));
+        self.cost()
+    }
+}
+
+/// A record batch as a Kafka log has it (format v2, KIP-98), its records still encoded and perhaps
+/// compressed. `record/` reads it, writes its header anew and decodes it.
+#[derive(Debug, Clone)]
+pub struct RawBatch {
+    /// One whole batch, header included, its CRC compared where `check.crcs` says so.
+    pub bytes: Bytes,
+    /// What `bytes` is a slice of.
+    pub buffer: Rc<SharedBuffer>,
+    /// Offset of the first record in the source.
+    pub base_offset: i64,
+    /// The offset to go on from after this batch.
+    pub next_offset: i64,
+    /// Records in the batch, as its header says it.
+    pub count: u32,
+    /// Records of smaller offsets are not wanted: the position was inside of the batch. `base_offset` or
+    /// less when all are wanted.
+    pub skip_before: i64,
+}
+
+/// Record batches of one source partition for one partition of a topic.
+#[derive(Debug)]
+pub struct RecordBatches {
+    /// Topic that they are for.
+    pub topic: Rc<str>,
+    /// Its partition.
+    pub kafka_partition: i32,
+    /// In offset order.
+    pub batches: Vec<RawBatch>,
+    /// Source partition of every record; `None` stores no offset.
+    pub source_partition: Option<Rc<SourceMap>>,
+    /// Member of the source offset that holds a record's own offset in the source, e.g. `offset`.
+    pub position_field: Rc<str>,
+}
+
+impl RecordBatches {
+    /// Number of records, as the headers say it.
+    pub fn len(&self) -> usize {
+        self.batches.iter().map(|batch| batch.count as usize).sum()
+    }
+
+    /// Whether there is no record.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Keys or values of a [`SinkBatch`], one entry per record.

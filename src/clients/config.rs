@@ -100,6 +100,8 @@ pub struct ProducerConfig {
     pub retries: u32,
     /// `compression.type` and its level.
     pub compression: CompressionConfig,
+    /// The user set `compression.type`: batches of another codec are not taken as they are.
+    pub compression_set: bool,
 }
 
 impl Default for ProducerConfig {
@@ -121,6 +123,7 @@ impl Default for ProducerConfig {
                 codec: Compression::None,
                 level: None,
             },
+            compression_set: false,
         }
     }
 }

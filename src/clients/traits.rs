@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::error::ClientError;
-use crate::api::{Span, TopicPartition};
-use crate::record::{RecordHeader, RecordRef};
+use crate::api::{RawBatch, Span, TopicPartition};
+use crate::record::{RecordHeader, RecordRef, encode_raw};
 
 /// A topic known to a producer; cheap to copy, valid for the producer that gave it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,6 +78,17 @@ pub enum Append {
     Taken,
     /// Not taken: `buffer.memory` is used up. Await [`Producer::ready`] and append again.
     Full,
+}
+
+/// What became of a whole batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendBatch {
+    /// Taken.
+    Taken,
+    /// Not taken: `buffer.memory` is used up. Await [`Producer::ready`] and append again.
+    Full,
+    /// It can't be written as it is, and why: its records have to be appended one by one.
+    Unfit(&'static str),
 }
 
 /// Where acknowledged records are.
@@ -152,6 +163,24 @@ pub trait Producer {
         Ok(index)
     }
 
+    /// Appends a whole batch behind what was appended to its partition, without looking at its records
+    /// and without copying them. Record `i` gets token `{batch_number, i}`. Never waits. It counts with
+    /// the whole buffer that it is a slice of in `buffer.memory`; `batch.size` and `linger.ms` mean
+    /// nothing to it.
+    ///
+    /// # Errors
+    /// Unknown partition, or the producer's fatal error.
+    fn append_batch(
+        &self,
+        topic: TopicHandle,
+        partition: i32,
+        batch: &RawBatch,
+        batch_number: u64,
+    ) -> Result<AppendBatch, ClientError> {
+        let _ = (topic, partition, batch, batch_number);
+        Ok(AppendBatch::Unfit("this producer takes records alone"))
+    }
+
     /// Completes when appends have room again (see [`Append::Full`]).
     ///
     /// # Errors
@@ -190,6 +219,18 @@ pub struct FetchedRecords {
     pub log_append_time: bool,
 }
 
+/// Whole record batches of one partition, in offset order. Control batches and, with `read_committed`,
+/// those of aborted transactions are left out.
+#[derive(Debug)]
+pub struct FetchedBatches {
+    /// Where they are from.
+    pub source: TopicPartition,
+    /// The batches; may be empty when only control batches were passed.
+    pub batches: Vec<RawBatch>,
+    /// Offset after the last record, those left out included.
+    pub next_offset: i64,
+}
+
 /// What [`Consumer::poll`] brings. Rebalance events come in order, one per poll; the next poll goes on
 /// with the rebalance, so what has to happen before (commit, close) happens between the two polls.
 #[derive(Debug)]
@@ -204,6 +245,21 @@ pub enum Polled {
     Assigned(Vec<TopicPartition>),
     /// The time-out passed.
     Idle,
+}
+
+fn batches_of(fetched: &FetchedRecords) -> Result<FetchedBatches, ClientError> {
+    let batches = encode_raw(&fetched.buffer, &fetched.records);
+    let batches = batches.map_err(|error| ClientError::Corrupt {
+        topic: fetched.source.topic.to_string(),
+        partition: fetched.source.partition,
+        offset: fetched.records.first().map_or(-1, |record| record.offset),
+        reason: error.to_string(),
+    })?;
+    Ok(FetchedBatches {
+        source: fetched.source.clone(),
+        batches,
+        next_offset: fetched.next_offset,
+    })
 }
 
 /// What a group member subscribes to.
@@ -229,6 +285,18 @@ pub trait Consumer {
     /// # Errors
     /// Non-retriable errors: corrupt batches, authorization, fencing (static membership), no offset.
     async fn poll(&self, timeout: Duration) -> Result<Polled, ClientError>;
+
+    /// As [`Consumer::poll`], for manual assignment, with batches as they are in the log. Messages of the
+    /// formats before Kafka 0.11 come in batches made of them. Empty: the time-out passed. Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Consumer::poll`].
+    async fn poll_batches(&self, timeout: Duration) -> Result<Vec<FetchedBatches>, ClientError> {
+        match self.poll(timeout).await? {
+            Polled::Records(all) => all.iter().map(batches_of).collect(),
+            _ => Ok(Vec::new()),
+        }
+    }
 
     /// Partitions held now.
     fn assignment(&self) -> Vec<TopicPartition>;

@@ -70,6 +70,10 @@ impl Converter for ByteArrayConverter {
         }
     }
 
+    fn keeps_bytes(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, _topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError> {
         let value = match bytes {
             None => Value::Null,

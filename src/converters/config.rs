@@ -43,6 +43,10 @@ macro_rules! headers_like_values {
                 crate::api::Converter::class_name(self)
             }
 
+            fn keeps_bytes(&self) -> bool {
+                crate::api::Converter::keeps_bytes(self)
+            }
+
             fn write_header(
                 &mut self,
                 topic: &str,

@@ -8,7 +8,7 @@ use super::{Batch, Compression, RecordError, legacy};
 use crate::api::Span;
 
 /// Fewest bytes that a record takes: length, attributes, two deltas, two lengths, header count.
-const MIN_RECORD_BYTES: usize = 7;
+pub(super) const MIN_RECORD_BYTES: usize = 7;
 /// Fewest bytes that a header takes: two lengths.
 const MIN_HEADER_BYTES: usize = 2;
 

@@ -357,6 +357,6 @@ fn check_is_batch(batch: &[u8]) -> Result<(), RecordError> {
 }
 
 #[inline]
-fn put(batch: &mut [u8], at: usize, bytes: &[u8]) {
+pub(super) fn put(batch: &mut [u8], at: usize, bytes: &[u8]) {
     batch[at..at + bytes.len()].copy_from_slice(bytes);
 }

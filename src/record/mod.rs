@@ -3,9 +3,10 @@
 //! ```text
 //! append, append, … ─→ BatchBuilder::finish ─→ bytes of one batch ─→ a produce request, a segment
 //! a fetch response, a segment ─→ Batches ─→ Batch ─→ decode ─→ RecordRef, RecordRef, … (spans)
+//!                                             └─→ raw_batch ─→ RawBatch ─→ rewritten_header ─→ another log
 //! ```
 //!
-//! It does no I/O and uses [`crate::api`] alone, of which it needs [`crate::api::Span`]. `kafka` and
+//! It does no I/O and uses [`crate::api`] alone: [`crate::api::Span`] and [`crate::api::RawBatch`]. `kafka` and
 //! `embedded` call it from shards.
 //!
 //! # Invariants
@@ -33,6 +34,7 @@ mod decode;
 mod error;
 mod header;
 mod legacy;
+mod raw;
 mod varint;
 
 #[cfg(test)]
@@ -50,3 +52,4 @@ pub use header::{
     BatchHeader, HEADER_BYTES, ProducerFields, TimestampType, rewrite_producer_fields,
     set_base_offset,
 };
+pub use raw::{codec_of, decode_raw, encode_raw, passes, raw_batch, rewritten_header};

@@ -3,11 +3,13 @@
 
 use std::fmt;
 
-use crate::api::{Converter, SinkForm, SliceForm, TextRoad};
+use crate::api::{Converter, HeaderConverter, SinkForm, SliceForm, TextRoad};
 
 /// How bytes become records or records become bytes, cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Road {
+    /// Whole record batches go on untouched, compressed as they are.
+    PassThrough,
     /// The bytes are a slice of the buffer that they were read into.
     Slice,
     /// Text is rewritten from one buffer into another, without values.
@@ -29,6 +31,7 @@ impl Road {
 impl fmt::Display for Road {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::PassThrough => "pass-through",
             Self::Slice => "slice",
             Self::Rewrite => "rewrite",
             Self::Struct => "struct",
@@ -67,6 +70,25 @@ impl Plan {
         Self {
             key: road(key),
             value: road(value),
+        }
+    }
+
+    /// For record batches of a source task, whose keys, values and headers are byte arrays. A batch that
+    /// does not fit its target is taken apart nevertheless (see [`crate::record::passes`]).
+    pub fn batches(
+        key: &dyn Converter,
+        value: &dyn Converter,
+        header: &dyn HeaderConverter,
+        has_transforms: bool,
+    ) -> Self {
+        let kept = key.keeps_bytes() && value.keeps_bytes() && header.keeps_bytes();
+        let road = match kept && !has_transforms {
+            true => Road::PassThrough,
+            false => Road::Struct,
+        };
+        Self {
+            key: road,
+            value: road,
         }
     }
 
@@ -129,6 +151,29 @@ mod tests {
         assert_eq!(plan(".JsonConverter", false), both("rewrite"));
         assert_eq!(plan(".JsonConverter", true), both("rewrite"));
         assert_eq!(plan(".IntegerConverter", false), both("struct"));
+    }
+
+    #[test]
+    fn batches_pass_through_byte_array_converters_alone() {
+        let bytes = converter(".ByteArrayConverter", false);
+        let string = converter(".StringConverter", false);
+        let header = |name: &str| {
+            let mut plugins = crate::converters::ALL.iter();
+            let plugin = plugins.find(|plugin| plugin.class.ends_with(name));
+            (plugin.unwrap().header_converter)(&ConfigMap::new()).unwrap()
+        };
+        let same = header(".ByteArrayConverter");
+        let simple = header(".SimpleHeaderConverter");
+        let plan = |key, value, header, transforms| {
+            Plan::batches(key, value, header, transforms).to_string()
+        };
+        let through = "key: pass-through, value: pass-through";
+        let apart = "key: struct, value: struct";
+        assert_eq!(plan(&*bytes, &*bytes, &*same, false), through);
+        assert_eq!(plan(&*bytes, &*bytes, &*same, true), apart);
+        assert_eq!(plan(&*bytes, &*bytes, &*simple, false), apart);
+        assert_eq!(plan(&*string, &*bytes, &*same, false), apart);
+        assert_eq!(plan(&*bytes, &*string, &*same, false), apart);
     }
 
     #[test]

@@ -1,34 +1,46 @@
 //! Which source offsets are safe to store (Kafka: `SubmittedRecords`).
 //!
 //! Per source partition, only the contiguous prefix of acknowledged records counts. Records are tracked
-//! in the order they were submitted; a batch of slices is one entry, however many records it has.
+//! in the order they were submitted; a batch of slices and a whole record batch are one entry, however
+//! many records they have.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 
 use crate::api::{SliceBatch, SourceMap};
 
-/// Source offsets of the records of one submitted slice batch.
+/// Source offsets of records that share a source partition and differ in one number.
 #[derive(Debug)]
-struct SlicePositions {
-    field: Rc<str>,
-    base: i64,
-    positions: Vec<u32>,
+pub struct Positions {
+    /// Member of the source offset.
+    pub field: Rc<str>,
+    /// What `listed` counts from.
+    pub base: i64,
+    /// Position of each record after `base`; `None` when record `i` has `base + i`.
+    pub listed: Option<Vec<u32>>,
 }
 
-impl SlicePositions {
-    /// The offset after record `index`.
+impl Positions {
+    /// The position of record `index`.
+    fn of(&self, index: usize) -> Option<i64> {
+        let position = match &self.listed {
+            Some(listed) => i64::from(*listed.get(index)?),
+            None => i64::try_from(index).ok()?,
+        };
+        Some(self.base.saturating_add(position))
+    }
+
+    /// The offset of record `index`.
     fn offset(&self, index: usize) -> Option<SourceMap> {
-        let position = self.base + i64::from(*self.positions.get(index)?);
         let mut map = SourceMap::new();
-        map.insert(self.field.to_string(), position.into());
+        map.insert(self.field.to_string(), self.of(index)?.into());
         Some(map)
     }
 }
 
 #[derive(Debug)]
 enum Offsets {
-    Slices(SlicePositions),
+    Run(Positions),
     One(Option<Rc<SourceMap>>),
 }
 
@@ -66,7 +78,7 @@ impl Entry {
     fn offset(&self) -> Option<SourceMap> {
         let last = (self.prefix as usize).checked_sub(1)?;
         match &self.offsets {
-            Offsets::Slices(slices) => slices.offset(last),
+            Offsets::Run(positions) => positions.offset(last),
             Offsets::One(offset) => offset.as_ref().map(|offset| (**offset).clone()),
         }
     }
@@ -84,12 +96,13 @@ struct Queue {
 #[derive(Debug)]
 enum Batch {
     /// All of them in one entry.
-    Slices {
+    Run {
         queue: usize,
         sequence: u64,
         left: u32,
     },
-    /// Each by itself: `(queue, sequence)`, `None` for records without a source partition.
+    /// Each by itself: `(queue, sequence)`, `None` for records without a source partition; empty when
+    /// none has one.
     Records {
         places: Vec<Option<(usize, u64)>>,
         left: u32,
@@ -116,36 +129,41 @@ impl SubmittedRecords {
     /// Tracks a slice batch; gives its number for record tokens. Takes the batch's positions.
     pub fn submit_slices(&mut self, batch: &mut SliceBatch) -> u64 {
         let count = u32::try_from(batch.values.len()).unwrap_or(u32::MAX);
-        let number = self.number();
-        let Some(partition) = &batch.source_partition else {
-            let places = vec![None; batch.values.len()];
-            self.insert(
-                number,
-                Batch::Records {
-                    places,
-                    left: count,
-                },
-                count,
-            );
-            return number;
-        };
-        let offsets = Offsets::Slices(SlicePositions {
+        let positions = Positions {
             field: Rc::clone(&batch.position_field),
             base: batch.base_position,
-            positions: std::mem::take(&mut batch.positions),
-        });
-        let queue = self.queue(partition);
-        let sequence = self.push(queue, count, offsets);
-        self.insert(
-            number,
-            Batch::Slices {
-                queue,
-                sequence,
+            listed: Some(std::mem::take(&mut batch.positions)),
+        };
+        let number = self.number();
+        self.submit_run(number, batch.source_partition.as_ref(), positions, count);
+        number
+    }
+
+    /// Tracks `count` records of one source partition in one entry, under a number from
+    /// [`Self::number`].
+    pub fn submit_run(
+        &mut self,
+        number: u64,
+        partition: Option<&Rc<SourceMap>>,
+        positions: Positions,
+        count: u32,
+    ) {
+        let batch = match partition {
+            Some(partition) => {
+                let queue = self.queue(partition);
+                let sequence = self.push(queue, count, Offsets::Run(positions));
+                Batch::Run {
+                    queue,
+                    sequence,
+                    left: count,
+                }
+            }
+            None => Batch::Records {
+                places: Vec::new(),
                 left: count,
             },
-            count,
-        );
-        number
+        };
+        self.insert(number, batch, count);
     }
 
     /// Tracks records one by one: `(source partition, source offset)` of each; gives the batch's number.
@@ -184,7 +202,8 @@ impl SubmittedRecords {
         }
     }
 
-    fn number(&mut self) -> u64 {
+    /// A number for a batch, for record tokens.
+    pub fn number(&mut self) -> u64 {
         self.next_batch += 1;
         self.next_batch
     }
@@ -230,7 +249,7 @@ impl SubmittedRecords {
             return;
         };
         let left = match batch {
-            Batch::Slices {
+            Batch::Run {
                 queue,
                 sequence,
                 left,
@@ -256,6 +275,24 @@ impl SubmittedRecords {
         if left == 0 {
             self.batches.remove(&number);
         }
+    }
+
+    /// Source partition of batch `number` and positions of its records `first` and `last`; `None` for
+    /// records that are tracked one by one or not at all.
+    pub fn positions(&self, number: u64, first: u32, last: u32) -> Option<(&SourceMap, i64, i64)> {
+        let Batch::Run {
+            queue, sequence, ..
+        } = self.batches.get(&number)?
+        else {
+            return None;
+        };
+        let queue = self.queues.get(*queue)?;
+        let index = usize::try_from(sequence.checked_sub(queue.front)?).ok()?;
+        let Offsets::Run(positions) = &queue.entries.get(index)?.offsets else {
+            return None;
+        };
+        let at = |record: u32| positions.of(record as usize);
+        Some((&queue.partition, at(first)?, at(last)?))
     }
 
     /// Whether records of batch `number` are still unacknowledged.

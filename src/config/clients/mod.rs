@@ -242,6 +242,7 @@ fn producer(parsed: &ParsedConfig) -> Result<ProducerConfig, ConnectError> {
         max_block: long_ms(parsed, "max.block.ms")?,
         retries: u32::try_from(retries).unwrap_or(0),
         compression: compression(parsed)?,
+        compression_set: parsed.is_set("compression.type"),
     })
 }
 

@@ -3,6 +3,7 @@
 mod corruption;
 mod frames;
 mod kafka_bytes;
+mod raw;
 
 use proptest::prelude::*;
 

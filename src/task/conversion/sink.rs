@@ -207,12 +207,12 @@ impl SinkConversion {
         let start = out.len();
         let bytes = record.value.of(buffer);
         let read = match (self.plan.value, bytes) {
-            (Road::Slice, Some(bytes)) => {
+            (Road::PassThrough | Road::Slice, Some(bytes)) => {
                 out.extend_from_slice(bytes);
                 Ok(())
             }
             (Road::Rewrite, Some(bytes)) => converter.read_text(topic, bytes, out),
-            (Road::Slice | Road::Rewrite, None) => return Ok(Span::NULL),
+            (Road::PassThrough | Road::Slice | Road::Rewrite, None) => return Ok(Span::NULL),
             (Road::Struct, bytes) => converter
                 .read(topic, bytes)
                 .map(|read| text::append(&read.value, out)),

@@ -77,6 +77,12 @@ impl SourceConversion {
         Plan::source(form, &**key, &**value, !self.chain.is_empty())
     }
 
+    /// The roads of whole record batches.
+    pub fn plan_batches(&self) -> Plan {
+        let Converters { key, value, header } = &self.converters;
+        Plan::batches(&**key, &**value, &**header, !self.chain.is_empty())
+    }
+
     /// Whether a slice batch can be sent without building records. Converters rewrite values of a
     /// required schema; anything else takes the struct road.
     pub fn takes_slices(&self, batch: &SliceBatch) -> bool {
@@ -86,7 +92,7 @@ impl SourceConversion {
             .as_ref()
             .is_some_and(|schema| !schema.is_optional());
         let fits = |road| match road {
-            Road::Slice => true,
+            Road::PassThrough | Road::Slice => true,
             Road::Rewrite => required,
             Road::Struct => false,
         };

@@ -4,6 +4,8 @@
 //! partition are in Kafka. Offsets go to the mapped store as acknowledgements come and are made durable
 //! every `offset.flush.interval.ms` and at the end.
 
+mod batches;
+
 use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
@@ -19,8 +21,8 @@ use super::topic_creation::TopicCreation;
 use super::{InstanceState, Reporter};
 use crate::api::connector::OffsetReader;
 use crate::api::{
-    ConfigMap, ConnectError, LocalFuture, SliceBatch, SliceForm, SourceBatch, SourceMap,
-    SourceRecord, SourceTask, SourceTaskContext, Span, TopicPartition,
+    CommittedRun, ConfigMap, ConnectError, LocalFuture, SliceBatch, SliceForm, SourceBatch,
+    SourceMap, SourceRecord, SourceTask, SourceTaskContext, Span, TopicPartition,
 };
 use crate::clients::{
     Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
@@ -111,6 +113,8 @@ struct Runner {
     dirty: bool,
     flush: Option<JoinHandle<bool>>,
     commit_log: LogLimit,
+    /// Whether the road of record batches was logged.
+    batches_seen: bool,
 }
 
 /// Reads the offsets of one connector.
@@ -141,6 +145,7 @@ impl Runner {
             dirty: false,
             flush: None,
             commit_log: LogLimit::new(5),
+            batches_seen: false,
             parts,
         }
     }
@@ -264,6 +269,7 @@ impl Runner {
             }
             SourceBatch::Slices(batch) => self.send_records(materialize(&batch)).await,
             SourceBatch::Records(records) => self.send_records(records).await,
+            SourceBatch::Batches(batches) => self.send_batches(batches).await,
         }
     }
 
@@ -538,6 +544,7 @@ impl Runner {
             self.refused_later(ack, error)?;
         } else {
             self.parts.metrics.add_written(u64::from(ack.count));
+            self.report_run(ack);
         }
         self.submitted.acknowledge(ack.batch, ack.first, ack.count);
         self.report_committed(ack);
@@ -563,6 +570,34 @@ impl Runner {
                 ConnectError::connect("Unrecoverable exception from producer send callback")
                     .with_source(error)
             })
+    }
+
+    /// Tells the task where a run of records is, which its batch's tracking still knows.
+    fn report_run(&mut self, ack: &Ack) {
+        let last = ack.first + ack.count.saturating_sub(1);
+        let (Ok(acked), Some((source_partition, first, last))) = (
+            &ack.result,
+            self.submitted.positions(ack.batch, ack.first, last),
+        ) else {
+            return;
+        };
+        let mut topics = self.topics.iter();
+        let Some((topic, _)) = topics.find(|(_, handle)| *handle == ack.topic) else {
+            return;
+        };
+        let run = CommittedRun {
+            source_partition,
+            first,
+            last,
+            written: &TopicPartition::new(Rc::clone(topic), acked.partition),
+            base_offset: acked.base_offset,
+            count: ack.count,
+        };
+        if let Err(error) = self.parts.task.commit_run(&run)
+            && let Some(suppressed) = self.commit_log.admit()
+        {
+            tracing::error!(%error, suppressed, "the task's commit_run failed");
+        }
     }
 
     /// Calls `commit_record` for each record of an acknowledged run.
