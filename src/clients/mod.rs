@@ -17,7 +17,7 @@ pub use config::{
 pub use error::{ApiErrorKind, ClientError};
 pub use partitioner::{murmur2, partition_for_key};
 pub use traits::{
-    Ack, Acked, Admin, Append, AppendBatch, Consumer, FetchedBatches, FetchedRecords, NewTopic,
-    OffsetSpec, Polled, Producer, ProducerRecord, RecordToken, Slices, Subscription,
-    TopicDescription, TopicHandle,
+    Ack, Acked, Admin, Append, AppendBatch, ClusterAdmin, ConfigSource, Consumer, FetchedBatches,
+    FetchedRecords, NewTopic, OffsetSpec, Polled, Producer, ProducerRecord, RecordToken, Slices,
+    Subscription, TopicConfigChange, TopicConfigEntry, TopicDescription, TopicHandle,
 };

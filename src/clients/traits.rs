@@ -433,3 +433,76 @@ pub trait Admin {
     /// Closes the connections.
     async fn close(&self);
 }
+
+/// Where a topic's setting comes from (Kafka: `ConfigEntry.ConfigSource`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// Set for the topic.
+    Topic,
+    /// Set while the broker runs, for it or for all brokers.
+    DynamicBroker,
+    /// The broker's file.
+    StaticBroker,
+    /// Kafka's default.
+    Default,
+    /// Told by a newer broker.
+    Unknown,
+}
+
+/// A setting of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicConfigEntry {
+    /// Name, e.g. `cleanup.policy`.
+    pub name: String,
+    /// Value; `None` when it is secret or null.
+    pub value: Option<String>,
+    /// Where it comes from.
+    pub source: ConfigSource,
+    /// Whether it cannot be changed.
+    pub read_only: bool,
+    /// Whether it is secret.
+    pub sensitive: bool,
+}
+
+/// Changes of a topic's settings; settings that are not named stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicConfigChange {
+    /// Topic.
+    pub topic: String,
+    /// Name, and the value to set; `None` takes the topic's own value away.
+    pub entries: Vec<(String, Option<String>)>,
+}
+
+/// Topic administration that a cluster of brokers offers beyond [`Admin`].
+#[async_trait(?Send)]
+pub trait ClusterAdmin: Admin {
+    /// Describes every topic, sorted by name; those that brokers report as unknown are left out.
+    ///
+    /// # Errors
+    /// Authorization, time-out.
+    async fn describe_topics(&self) -> Result<Vec<TopicDescription>, ClientError>;
+
+    /// Raises the number of partitions of a topic to `total`. `false` when it has that many or more.
+    ///
+    /// # Errors
+    /// Unknown topic, authorization, time-out.
+    async fn create_partitions(&self, topic: &str, total: u32) -> Result<bool, ClientError>;
+
+    /// All settings of these topics, in the order asked for.
+    ///
+    /// # Errors
+    /// Unknown topic, authorization, time-out.
+    async fn describe_topic_configs(
+        &self,
+        topics: &[String],
+    ) -> Result<Vec<(String, Vec<TopicConfigEntry>)>, ClientError>;
+
+    /// Changes settings; gives the fate of each topic, in the order asked for.
+    ///
+    /// # Errors
+    /// Brokers older than 2.3 (`UnsupportedVersion`), time-out.
+    async fn alter_topic_configs(
+        &self,
+        changes: &[TopicConfigChange],
+    ) -> Result<Vec<Result<(), ClientError>>, ClientError>;
+}

@@ -31,6 +31,7 @@ pub(super) mod code {
     pub(in crate::kafka) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
     pub(in crate::kafka) const UNSUPPORTED_VERSION: i16 = 35;
     pub(in crate::kafka) const TOPIC_ALREADY_EXISTS: i16 = 36;
+    pub(in crate::kafka) const INVALID_PARTITIONS: i16 = 37;
     pub(in crate::kafka) const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
     pub(in crate::kafka) const DUPLICATE_SEQUENCE_NUMBER: i16 = 46;
     pub(in crate::kafka) const INVALID_PRODUCER_EPOCH: i16 = 47;

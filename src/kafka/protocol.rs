@@ -6,13 +6,15 @@
 
 use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
+    DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
     FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest,
-    HeartbeatResponse, InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest,
-    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListOffsetsRequest,
-    ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest,
+    HeartbeatResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
     SyncGroupRequest, SyncGroupResponse,
 };
@@ -73,6 +75,9 @@ requests! {
     DeleteRecordsRequest => DeleteRecordsResponse: 21, "DeleteRecords", up to 2;
     InitProducerIdRequest => InitProducerIdResponse: 22, "InitProducerId", up to 4;
     OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse: 23, "OffsetForLeaderEpoch", up to 4;
+    DescribeConfigsRequest => DescribeConfigsResponse: 32, "DescribeConfigs", up to 4;
+    CreatePartitionsRequest => CreatePartitionsResponse: 37, "CreatePartitions", up to 3;
+    IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse: 44, "IncrementalAlterConfigs", up to 1;
 }
 
 /// Position of the correlation id in a framed request.

@@ -270,3 +270,102 @@ fn admin(
 pub fn worker_admin(worker: &ConfigMap) -> Result<AdminConfig, Vec<ConfigProblem>> {
     Layers::new(ClientKind::Admin, worker).parse(admin_from_config)
 }
+
+/// A cluster that a connector names beside the worker's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteCluster {
+    /// `source.cluster.*`.
+    Source,
+    /// `target.cluster.*`.
+    Target,
+}
+
+impl RemoteCluster {
+    /// `source.` or `target.`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Source => "source.",
+            Self::Target => "target.",
+        }
+    }
+}
+
+/// A client of a cluster that the connector names (Kafka: `MirrorConnectorConfig`): connection and
+/// security from `source.cluster.`, then every key below `consumer.` and below `source.consumer.`, or
+/// their like.
+#[derive(Debug, Clone, Copy)]
+pub struct RemoteClient<'a> {
+    /// Which cluster.
+    pub cluster: RemoteCluster,
+    /// The connector's configuration, references replaced.
+    pub config: &'a ConfigMap,
+    /// What the client is for; follows a `client.id` of the user.
+    pub label: &'a str,
+}
+
+impl RemoteClient<'_> {
+    fn parse<T>(
+        self,
+        kind: ClientKind,
+        parse: fn(&ConfigMap) -> Result<T, Vec<ConfigProblem>>,
+    ) -> Result<T, Vec<ConfigProblem>> {
+        let side = self.cluster.prefix();
+        let cluster = format!("{side}cluster.");
+        let mut layers = Layers::new(kind, &ConfigMap::new()).prefixed(self.config, &cluster);
+        layers.entries.retain(|key, _| is_connection_key(key));
+        let own = format!("{side}{}", kind.prefix());
+        let mut layers = layers
+            .prefixed(self.config, kind.prefix())
+            .prefixed(self.config, &own);
+        let id = match layers.entries.get("client.id") {
+            Some((Some(users), _)) => format!("{users}|{}", self.label),
+            _ => self.label.to_owned(),
+        };
+        layers = layers.set("client.id", id);
+        if kind == ClientKind::Consumer {
+            // Positions are the connector's, whatever the user wrote.
+            layers = layers.set("enable.auto.commit", "false".to_owned());
+        }
+        layers.parse(parse).map_err(|problems| {
+            let full = |problem: ConfigProblem| {
+                let is_full = self.config.contains_key(&problem.key);
+                let place = if is_full { "" } else { cluster.as_str() };
+                let key = format!("{place}{}", problem.key);
+                let message = format!("{key}: {}", problem.message);
+                ConfigProblem::new(key, message)
+            };
+            problems.into_iter().map(full).collect()
+        })
+    }
+
+    /// A consumer without a group.
+    ///
+    /// # Errors
+    /// All problems together, each under the key that the user wrote and named in the text.
+    pub fn consumer(self) -> Result<ConsumerConfig, Vec<ConfigProblem>> {
+        self.parse(ClientKind::Consumer, consumer_from_config)
+    }
+
+    /// A producer.
+    ///
+    /// # Errors
+    /// As [`Self::consumer`].
+    pub fn producer(self) -> Result<ProducerConfig, Vec<ConfigProblem>> {
+        self.parse(ClientKind::Producer, producer_from_config)
+    }
+
+    /// An admin client.
+    ///
+    /// # Errors
+    /// As [`Self::consumer`].
+    pub fn admin(self) -> Result<AdminConfig, Vec<ConfigProblem>> {
+        self.parse(ClientKind::Admin, admin_from_config)
+    }
+}
+
+/// The keys that hold for every client of a cluster (Kafka: `MirrorClientConfig.CLIENT_CONFIG_DEF`).
+fn is_connection_key(key: &str) -> bool {
+    matches!(key, "bootstrap.servers" | "security.protocol")
+        || key.starts_with("ssl.")
+        || key.starts_with("sasl.")
+}

@@ -14,7 +14,8 @@ use std::time::Duration;
 pub(crate) use keys::ssl_keys;
 pub use keys::{ClientKey, Support, def, keys};
 pub use layers::{
-    OverridePolicy, dlq_admin, dlq_producer, task_admin, task_consumer, task_producer, worker_admin,
+    OverridePolicy, RemoteClient, RemoteCluster, dlq_admin, dlq_producer, task_admin,
+    task_consumer, task_producer, worker_admin,
 };
 
 use crate::api::config_def::{ConfigProblem, ParsedConfig};

@@ -295,3 +295,59 @@ fn policies_allow_what_their_names_say() {
         "The 'None' policy does not allow 'acks' to be overridden in the connector configuration."
     );
 }
+
+#[test]
+fn a_remote_client_takes_its_connection_from_the_cluster_and_all_else_from_its_own_prefixes() {
+    let given = config(&[
+        ("source.cluster.alias", "A"),
+        ("source.cluster.bootstrap.servers", "a:1"),
+        ("source.cluster.fetch.min.bytes", "7"),
+        ("target.cluster.bootstrap.servers", "b:1"),
+        ("consumer.poll.timeout.ms", "50"),
+        ("consumer.fetch.min.bytes", "2"),
+        ("consumer.fetch.max.bytes", "3"),
+        ("consumer.enable.auto.commit", "true"),
+        ("source.consumer.fetch.min.bytes", "4"),
+        ("source.consumer.client.id", "mine"),
+        ("source.admin.request.timeout.ms", "1234"),
+        ("target.admin.request.timeout.ms", "4321"),
+    ]);
+    let of = |cluster| RemoteClient {
+        cluster,
+        config: &given,
+        label: "A->B|m",
+    };
+    let consumer = of(RemoteCluster::Source).consumer().unwrap();
+    assert_eq!(consumer.common.bootstrap_servers, ["a:1"]);
+    assert_eq!((consumer.fetch_min_bytes, consumer.fetch_max_bytes), (4, 3));
+    assert_eq!(consumer.common.client_id, "mine|A->B|m");
+    assert_eq!(consumer.group_id, None);
+    assert_eq!(consumer.auto_offset_reset, AutoOffsetReset::Earliest);
+    let admin = of(RemoteCluster::Target).admin().unwrap();
+    assert_eq!(admin.common.bootstrap_servers, ["b:1"]);
+    assert_eq!(admin.common.request_timeout, Duration::from_millis(4321));
+    assert_eq!(admin.common.client_id, "A->B|m");
+}
+
+#[test]
+fn a_problem_of_a_remote_client_names_the_whole_key() {
+    let given = config(&[
+        ("source.cluster.security.protocol", "SSL"),
+        ("source.consumer.isolation.level", "none"),
+    ]);
+    let remote = RemoteClient {
+        cluster: RemoteCluster::Source,
+        config: &given,
+        label: "x",
+    };
+    let problems = remote.consumer().unwrap_err();
+    for key in [
+        "source.cluster.security.protocol",
+        "source.consumer.isolation.level",
+        "source.cluster.bootstrap.servers",
+    ] {
+        let found = problems.iter().find(|problem| problem.key == key);
+        let found = found.unwrap_or_else(|| panic!("{key}: {problems:?}"));
+        assert!(found.message.starts_with(&format!("{key}: ")), "{found}");
+    }
+}

@@ -2,6 +2,8 @@
 //!
 //! Each call retries by itself up to `default.api.timeout.ms`, as Kafka's `AdminClient` does.
 
+mod topics;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
