@@ -2,4 +2,5 @@
 //!
 //! A package of its own, so that what measuring needs never reaches a user's build.
 
+pub mod report;
 pub mod results;

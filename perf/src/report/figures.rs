@@ -1,0 +1,237 @@
+//! The figures: what can be read off one run, in which unit, and which way is better.
+
+use Better::{Higher, Lower, Neither};
+use Unit::{
+    Bytes, BytesPerSecond, Count, Cpus, Milliseconds, Nanoseconds, PerSecond, Percent, Seconds,
+};
+
+use super::numbers::Unit;
+use crate::results::{Idle, Kind, Latency, Run, Span};
+
+/// Names a figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    Rate,
+    ByteRate,
+    Cpu,
+    UserCpu,
+    SystemCpu,
+    WholeCpu,
+    WholeRate,
+    WorkerCores,
+    WholeCpuSeconds,
+    Peak,
+    Mean,
+    VoluntarySwitches,
+    InvoluntarySwitches,
+    FirstAnswer,
+    FirstRecord,
+    BrokerCpu,
+    BrokerCores,
+    LatencyMean,
+    LatencyP50,
+    LatencyP99,
+    LatencyP999,
+    LatencyMax,
+    IdleCpu,
+    IdleResident,
+    Create,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Better {
+    Higher,
+    Lower,
+    /// Says something about the run, but nobody wins by it.
+    Neither,
+}
+
+/// A line of the tables.
+#[derive(Debug)]
+pub(super) struct Figure {
+    pub(super) key: Key,
+    pub(super) title: &'static str,
+    pub(super) unit: Unit,
+    better: Better,
+    /// Whether the terminal's table has it; the page has all.
+    pub(super) headline: bool,
+    read: fn(&Run) -> Option<f64>,
+}
+
+impl Figure {
+    /// The figure of one run; none where the run has none. Never a value that isn't finite.
+    pub(super) fn of(&self, run: &Run) -> Option<f64> {
+        (self.read)(run).filter(|value| value.is_finite() && *value >= 0.0)
+    }
+
+    /// Which way is better in scenarios of this kind: at a fixed rate, the rate is nobody's merit.
+    pub(super) fn better(&self, kind: Kind) -> Better {
+        match (self.key, kind) {
+            (Key::Rate | Key::ByteRate | Key::WholeRate, Kind::Latency) => Neither,
+            _ => self.better,
+        }
+    }
+
+    /// Whether scenarios of this kind show it.
+    pub(super) fn applies(&self, kind: Kind) -> bool {
+        let moves = matches!(kind, Kind::Throughput | Kind::Latency);
+        match self.key {
+            Key::WholeCpuSeconds => !moves,
+            Key::Rate
+            | Key::ByteRate
+            | Key::Cpu
+            | Key::UserCpu
+            | Key::SystemCpu
+            | Key::WholeCpu
+            | Key::WholeRate
+            | Key::WorkerCores
+            | Key::BrokerCpu
+            | Key::BrokerCores => moves,
+            _ => true,
+        }
+    }
+}
+
+/// The figure of that name.
+pub(super) fn figure(key: Key) -> &'static Figure {
+    let at = FIGURES
+        .iter()
+        .position(|figure| figure.key == key)
+        .unwrap_or_default();
+    &FIGURES[at]
+}
+
+const fn row(
+    key: Key,
+    title: &'static str,
+    unit: Unit,
+    better: Better,
+    read: fn(&Run) -> Option<f64>,
+) -> Figure {
+    Figure {
+        key,
+        title,
+        unit,
+        better,
+        headline: false,
+        read,
+    }
+}
+
+const fn headline(mut figure: Figure) -> Figure {
+    figure.headline = true;
+    figure
+}
+
+/// In the order of the tables. `steady` is the part after warming up, `whole life` starts with the process.
+#[rustfmt::skip]
+pub(super) static FIGURES: [Figure; 25] = [
+    headline(row(Key::Rate, "Records per second, steady", PerSecond, Higher, |run| steady(run, |span| span.records as f64 / span.seconds))),
+    headline(row(Key::ByteRate, "Payload per second, steady", BytesPerSecond, Higher, |run| steady(run, |span| span.bytes as f64 / span.seconds))),
+    headline(row(Key::Cpu, "CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds)))),
+    row(Key::UserCpu, "… of it in user mode", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.user_seconds))),
+    row(Key::SystemCpu, "… of it in the kernel", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.system_seconds))),
+    headline(row(Key::WholeCpu, "CPU per record, whole life", Nanoseconds, Lower, |run| Some(per_record(&run.whole, run.whole.user_seconds + run.whole.system_seconds)))),
+    row(Key::WholeRate, "Records per second, whole life", PerSecond, Higher, |run| (run.whole.records > 0).then_some(run.whole.records as f64 / run.whole.seconds)),
+    row(Key::WorkerCores, "CPUs kept busy by the worker, steady", Cpus, Neither, worker_cores),
+    row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| Some(run.whole.user_seconds + run.whole.system_seconds)),
+    headline(row(Key::IdleCpu, "CPU at rest, of one CPU", Percent, Lower, |run| idle(run, |idle| idle.cpu_seconds / idle.seconds * 100.0))),
+    headline(row(Key::IdleResident, "Resident memory at rest", Bytes, Lower, |run| idle(run, |idle| idle.resident_bytes as f64))),
+    headline(row(Key::Create, "Creating all connectors", Seconds, Lower, |run| idle(run, |idle| idle.create_seconds))),
+    headline(row(Key::LatencyP50, "Latency p50", Milliseconds, Lower, |run| latency(run, |latency| latency.p50_ms))),
+    headline(row(Key::LatencyP99, "Latency p99", Milliseconds, Lower, |run| latency(run, |latency| latency.p99_ms))),
+    headline(row(Key::LatencyP999, "Latency p99.9", Milliseconds, Lower, |run| latency(run, |latency| latency.p999_ms))),
+    headline(row(Key::LatencyMax, "Latency, largest", Milliseconds, Lower, |run| latency(run, |latency| latency.max_ms))),
+    row(Key::LatencyMean, "Latency, mean", Milliseconds, Lower, |run| latency(run, |latency| latency.mean_ms)),
+    headline(row(Key::Peak, "Peak resident memory", Bytes, Lower, |run| some_bytes(run.peak_resident_bytes))),
+    row(Key::Mean, "Mean resident memory", Bytes, Lower, |run| some_bytes(run.mean_resident_bytes)),
+    row(Key::VoluntarySwitches, "Context switches, voluntary", Count, Lower, |run| Some(run.voluntary_switches as f64)),
+    row(Key::InvoluntarySwitches, "Context switches, involuntary", Count, Lower, |run| Some(run.involuntary_switches as f64)),
+    headline(row(Key::FirstAnswer, "Start to first REST answer", Seconds, Lower, |run| run.first_answer_seconds)),
+    headline(row(Key::FirstRecord, "Start to first record", Seconds, Lower, |run| run.first_record_seconds)),
+    row(Key::BrokerCpu, "Broker's CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.broker_user_seconds + span.broker_system_seconds))),
+    headline(row(Key::BrokerCores, "CPUs kept busy by the broker, steady", Cpus, Neither, |run| run.broker_cores_busy)),
+];
+
+/// CPUs that the worker kept busy in the steady part.
+pub(super) fn worker_cores(run: &Run) -> Option<f64> {
+    steady(run, |span| {
+        (span.user_seconds + span.system_seconds) / span.seconds
+    })
+    .filter(|cores| cores.is_finite())
+}
+
+/// Of the steady part, which counts only when records moved and time passed in it.
+fn steady(run: &Run, read: impl Fn(&Span) -> f64) -> Option<f64> {
+    run.steady
+        .as_ref()
+        .filter(|span| span.records > 0 && span.seconds > 0.0)
+        .map(read)
+}
+
+/// Nanoseconds; not finite without records, which [`Figure::of`] leaves out.
+fn per_record(span: &Span, seconds: f64) -> f64 {
+    seconds * 1e9 / span.records as f64
+}
+
+fn latency(run: &Run, read: impl Fn(&Latency) -> f64) -> Option<f64> {
+    run.latency
+        .as_ref()
+        .filter(|latency| latency.count > 0)
+        .map(read)
+}
+
+fn idle(run: &Run, read: impl Fn(&Idle) -> f64) -> Option<f64> {
+    run.idle.as_ref().map(read)
+}
+
+/// A process has memory: zero means that nobody looked.
+fn some_bytes(bytes: u64) -> Option<f64> {
+    (bytes > 0).then_some(bytes as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn every_figure_is_listed_once() {
+        for figure in &FIGURES {
+            let same = FIGURES.iter().filter(|other| other.key == figure.key);
+            assert_eq!(same.count(), 1, "{}", figure.title);
+            assert!(std::ptr::eq(super::figure(figure.key), figure));
+        }
+    }
+
+    #[test]
+    fn figures_are_per_record_of_the_steady_part() {
+        let run = sample::run("ringmain", 1);
+        let of = |key| figure(key).of(&run).unwrap();
+        // 800,000 records of 100 bytes in 0.4 s with 0.06 s + 0.02 s of CPU; whole life 1,000,000 and 0.1 s.
+        assert_eq!(of(Key::Rate), 2_000_000.0);
+        assert_eq!(of(Key::ByteRate), 200_000_000.0);
+        assert!((of(Key::Cpu) - 100.0).abs() < 1e-6);
+        assert!((of(Key::UserCpu) - 75.0).abs() < 1e-6);
+        assert!((of(Key::WholeCpu) - 100.0).abs() < 1e-6);
+        assert!((of(Key::BrokerCpu) - 500.0).abs() < 1e-6);
+        assert!((of(Key::WorkerCores) - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_run_that_moved_nothing_has_no_figure_per_record() {
+        let mut run = sample::run("ringmain", 1);
+        run.whole = Span::default();
+        run.steady = Some(Span::default());
+        for key in [
+            Key::Rate,
+            Key::Cpu,
+            Key::WholeCpu,
+            Key::WholeRate,
+            Key::WorkerCores,
+        ] {
+            assert_eq!(figure(key).of(&run), None, "{key:?}");
+        }
+    }
+}
