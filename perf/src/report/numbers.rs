@@ -27,7 +27,7 @@ const RATES: &[(f64, &str)] = &[(1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1.0, 
 const BYTE_RATES: &[(f64, &str)] = &[(1e9, "GB/s"), (1e6, "MB/s"), (1e3, "kB/s"), (1.0, "B/s")];
 const BYTES: &[(f64, &str)] = &[(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B")];
 const COUNTS: &[(f64, &str)] = &[(1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")];
-const SECONDS: &[(f64, &str)] = &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+const SECONDS: &[(f64, &str)] = &[(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")];
 
 impl Unit {
     /// Divisor and name of the unit that suits `value`.
@@ -54,6 +54,15 @@ impl Unit {
     pub(super) fn show(self, value: f64) -> String {
         let (divisor, name) = self.scale(value);
         with_name(&digits(value / divisor), name)
+    }
+
+    /// As at a tick of an axis by powers of ten: `100 µs`, where [`Self::show`] stays in ns.
+    pub(super) fn tick(self, value: f64) -> String {
+        match self {
+            Self::Nanoseconds => Self::Seconds.show(value / 1e9),
+            Self::Milliseconds => Self::Seconds.show(value / 1e3),
+            _ => self.show(value),
+        }
     }
 
     /// `2.25–2.4`, in the unit that suits `beside`, unnamed; none when both ends print the same.
@@ -146,6 +155,9 @@ mod tests {
         assert_eq!(Unit::Count.show(1_234_567.0), "1.23 M");
         assert_eq!(Unit::Count.show(12.0), "12");
         assert_eq!(Unit::Milliseconds.show(0.05), "0.05 ms");
+        assert_eq!(Unit::Milliseconds.tick(0.05), "50 µs");
+        assert_eq!(Unit::Nanoseconds.tick(100_000.0), "100 µs");
+        assert_eq!(Unit::Nanoseconds.tick(100.0), "100 ns");
     }
 
     #[test]

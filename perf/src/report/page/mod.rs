@@ -50,7 +50,7 @@ fn head(summary: &Summary<'_>) -> Markup {
     html! {
         header {
             h1 { "Ringmain measured" @if !peers.is_empty() { " beside " (listed(&peers)) } }
-            p class="lead" { (results.started) " to " (results.finished) }
+            p class="lead" { (time(&results.started)) " to " (time(&results.finished)) }
             @if results.interrupted {
                 p class="warning" {
                     strong { "Interrupted." } " What is here is whole, but not all that was asked for."
@@ -59,6 +59,11 @@ fn head(summary: &Summary<'_>) -> Markup {
             (facts(results))
         }
     }
+}
+
+/// `2026-11-22 21:00:00 UTC`.
+fn time(rfc3339: &str) -> String {
+    rfc3339.replacen('T', " ", 1).replacen('Z', " UTC", 1)
 }
 
 /// `a`, `a and b`, `a, b and c`.

@@ -44,7 +44,7 @@ fn aims(summary: &Summary<'_>) -> Markup {
         }
         div class="scroll" {
             table {
-                thead { tr { th { "Scenario" } th { "Aim" } th { "Ringmain" } th { "Peer" } th { "Ratio" } th { "Asked" } th { "Verdict" } } }
+                thead { tr { th { "Scenario" } th { "Aim" } th { "Ratio" } th { "Verdict" } th { "Ringmain" } th { "Peer" } } }
                 tbody {
                     @for (index, scenario) in summary.scenarios.iter().enumerate() {
                         @for (place, verdict) in scenario.verdicts.iter().enumerate() {
@@ -68,25 +68,23 @@ fn name(index: usize, scenario: &Scenario<'_>, rows: usize) -> Markup {
     }
 }
 
+/// The verdict comes before the figures, to be in sight on a phone.
 fn verdict_cells(summary: &Summary<'_>, verdict: &Verdict<'_>) -> Markup {
-    html! {
-        td { (verdict.what) }
-        (sides(summary, verdict))
-        td { "≥ " (times(verdict.aim)) }
-        td { (cells::verdict(verdict.outcome)) }
-    }
-}
-
-/// Ringmain's figure, the peer's, the ratio.
-fn sides(summary: &Summary<'_>, verdict: &Verdict<'_>) -> Markup {
     let peer = summary.title(verdict.peer);
-    let Some(beside) = &verdict.beside else {
-        return html! { td { "—" } td { "—" span class="range" { (peer) } } td { "—" } };
+    let median = |of: fn(&Beside) -> f64| {
+        let beside = verdict.beside.as_ref();
+        beside.map_or_else(
+            || "—".to_owned(),
+            |beside| beside.figure.unit.show(of(beside)),
+        )
     };
+    let ratio = verdict.beside.map(|beside| times(beside.comparison.ratio));
     html! {
-        td { (beside.figure.unit.show(beside.ours.median)) }
-        td { (beside.figure.unit.show(beside.peer.median)) span class="range" { (peer) } }
-        td { strong { (times(beside.comparison.ratio)) } }
+        td { (verdict.what) span class="range" { "≥ " (times(verdict.aim)) " beside " (peer) } }
+        td { strong { (ratio.as_deref().unwrap_or("—")) } }
+        td { (cells::verdict(verdict.outcome)) }
+        td { (median(|beside| beside.ours.median)) }
+        td { (median(|beside| beside.peer.median)) }
     }
 }
 
@@ -141,7 +139,7 @@ fn comparisons(summary: &Summary<'_>) -> Markup {
     html! {
         h2 { "Who leads where" }
         ul class="tally" {
-            li { span class="mark good" { "▲ Ringmain leads in " (led(Leader::Ours)) } }
+            li { span class="mark good" { "▲ Ringmain leads in " (led(Leader::Ours)) " comparisons" } }
             li { span class="mark bad" { "▼ a peer leads in " (led(Leader::Peer)) } }
             li { span class="mark" { "= even in " (led(Leader::Nobody)) } }
         }

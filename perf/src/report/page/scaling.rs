@@ -167,10 +167,13 @@ fn flatness(points: &[(f64, f64)]) -> String {
 
 fn table(series: &Series<'_, '_>) -> Markup {
     let systems = systems(series);
-    let rows: Vec<(&'static Figure, System<'_>)> = DRAWN
+    let shown: Vec<(&'static Figure, Vec<System<'_>>)> = DRAWN
         .iter()
-        .flat_map(|key| systems.iter().map(move |system| (figure(*key), *system)))
-        .filter(|(figure, system)| !points(series, figure, system.1).is_empty())
+        .map(|key| {
+            let figure = figure(*key);
+            let has = |system: &&System<'_>| !points(series, figure, system.1).is_empty();
+            (figure, systems.iter().filter(has).copied().collect())
+        })
         .collect();
     html! {
         div class="scroll" {
@@ -182,12 +185,12 @@ fn table(series: &Series<'_, '_>) -> Markup {
                     }
                 }
                 tbody {
-                    @for (figure, (_, id, title)) in rows {
-                        tr {
-                            th { (figure.title) }
-                            td { (title) }
-                            @for (_, scenario) in &series.steps {
-                                td { (step(scenario, figure, id)) }
+                    @for (figure, systems) in &shown {
+                        @for (place, (_, id, title)) in systems.iter().enumerate() {
+                            tr {
+                                @if place == 0 { th rowspan=(systems.len()) { (figure.title) } }
+                                td { (title) }
+                                @for (_, scenario) in &series.steps { td { (step(scenario, figure, id)) } }
                             }
                         }
                     }

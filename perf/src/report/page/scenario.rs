@@ -17,8 +17,8 @@ pub(super) fn render_all(summary: &Summary<'_>) -> Markup {
         h2 { "Scenarios" }
         @for (index, scenario) in summary.scenarios.iter().enumerate() {
             @if scenario.result.axis.is_some() {
-                // A step of a series: its curve says the most, so that it waits folded.
-                details class="series" id=(anchor(index)) {
+                // A step of a series: its curve says the most, so that it waits folded, unless it has aims.
+                details class="series" id=(anchor(index)) open[!scenario.verdicts.is_empty()] {
                     summary { (scenario.result.title) }
                     (body(scenario))
                 }
@@ -202,7 +202,7 @@ fn cpu(scenario: &Scenario<'_>) -> Option<Markup> {
         .collect();
     let caption = "CPU per record, steady";
     let plot = bars(&described(scenario, caption), Unit::Nanoseconds, &drawn);
-    let small = "less is better; full colour: user mode, pale: kernel; line: least to most";
+    let small = "less is better; full colour: user mode, pale: kernel";
     Some(figure(caption, small, &plot))
 }
 
@@ -242,17 +242,17 @@ fn memory(scenario: &Scenario<'_>) -> Option<Markup> {
         x: AxisSpec {
             title: "Time since the process started",
             unit: Unit::Seconds,
-            ticks: Ticks::Round,
+            ticks: Ticks::Growing,
         },
         y: AxisSpec {
             title: "Resident memory",
             unit: Unit::Bytes,
-            ticks: Ticks::Round,
+            ticks: Ticks::Growing,
         },
         markers: false,
         curves: drawn.collect(),
     })?;
-    let small = "the round with the median peak; each line ends where its run ended";
+    let small = "each line ends where its run ended";
     Some(figure("Resident memory over time", small, &plot))
 }
 
@@ -288,7 +288,6 @@ fn latency(scenario: &Scenario<'_>) -> Option<Markup> {
         markers: false,
         curves: drawn.collect(),
     })?;
-    let small =
-        "from the time at which a record was due; the round with the median p99; less is better";
+    let small = "from the time at which a record was due; less is better";
     Some(figure("Latency by percentile", small, &plot))
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::scale::Scale;
-use super::{WIDTH, at, fitting, slot_class, width_of};
+use super::{WIDTH, at, fitting, inside, slot_class, width_of};
 use crate::report::numbers::{Unit, digits, with_name};
 use crate::report::spread::Spread;
 
@@ -27,25 +27,32 @@ pub(in crate::report) struct Bar<'a> {
 /// The plot; `label` describes it to those who can't see it.
 pub(in crate::report) fn bars(label: &str, unit: Unit, bars: &[Bar<'_>]) -> Markup {
     let longest = bars.iter().map(|bar| bar.spread.most).fold(0.0, f64::max);
-    let scale = Scale::linear(longest, 1.0, WIDTH - 14.0).rounded();
+    let scale = Scale::linear(longest * 1.03, 1.0, WIDTH - 1.0);
     let bottom = bars.len() as f64 * ROW + 2.0;
-    let ticks = scale.ticks();
-    let (divisor, name) = unit.scale(ticks.last().copied().unwrap_or(1.0));
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {}", bottom + 24.0)) role="img" aria-label=(label) {
             @for (index, bar) in bars.iter().enumerate() {
                 (row(bar, unit, &scale, index as f64 * ROW))
             }
-            @for (index, tick) in ticks.iter().enumerate() {
-                @let x = scale.place(*tick);
-                @let last = index + 1 == ticks.len();
-                line class="axis" x1=(at(x)) x2=(at(x)) y1=(at(bottom)) y2=(at(bottom + 5.0)) {}
-                text class="tick" x=(at(if last { WIDTH } else { x })) y=(at(bottom + 19.0))
-                    text-anchor=(if index == 0 { "start" } else if last { "end" } else { "middle" }) {
-                    @if last { (with_name(&digits(tick / divisor), name)) } @else { (digits(tick / divisor)) }
-                }
-            }
-            line class="axis" x1="1" x2=(at(WIDTH - 14.0)) y1=(at(bottom)) y2=(at(bottom)) {}
+            line class="axis" x1="1" x2=(at(WIDTH - 1.0)) y1=(at(bottom)) y2=(at(bottom)) {}
+            (ticks(unit, &scale, bottom))
+        }
+    }
+}
+
+/// Below the bars; the last one has the unit.
+fn ticks(unit: Unit, scale: &Scale, bottom: f64) -> Markup {
+    let ticks = scale.ticks();
+    let (divisor, name) = unit.scale(ticks.last().copied().unwrap_or(1.0));
+    html! {
+        @for (index, tick) in ticks.iter().enumerate() {
+            @let x = scale.place(*tick);
+            @let last = index + 1 == ticks.len();
+            @let number = digits(tick / divisor);
+            @let text = if last { with_name(&number, name) } else { number };
+            line class="axis" x1=(at(x)) x2=(at(x)) y1=(at(bottom)) y2=(at(bottom + 5.0)) {}
+            text class="tick" y=(at(bottom + 19.0)) x=(at(inside(x, &text)))
+                text-anchor=(if index == 0 { "start" } else { "middle" }) { (text) }
         }
     }
 }
@@ -73,7 +80,7 @@ fn row(bar: &Bar<'_>, unit: Unit, scale: &Scale, top: f64) -> Markup {
         g class=(slot_class(bar.slot)) {
             text class="name" x="0" y=(at(top + 14.0)) { (name) }
             text class="value" x=(at(WIDTH)) y=(at(top + 14.0)) text-anchor="end" { (number) }
-            rect class="bar" x=(at(start)) y=(at(y)) height=(at(BAR)) width=(at((middle - start).max(0.8))) {}
+            rect class="bar" x=(at(start)) y=(at(y)) height=(at(BAR)) width=(at((middle - start).max(1.5))) {}
             @if end - middle > 0.2 {
                 rect class="bar second" x=(at(middle)) y=(at(y)) height=(at(BAR)) width=(at(end - middle)) {}
             }

@@ -3,14 +3,16 @@
 use maud::{Markup, html};
 
 use super::scale::Scale;
-use super::{CHARACTER, WIDTH, at, fitting, slot_class, width_of};
+use super::{CHARACTER, WIDTH, at, fitting, inside, slot_class, width_of};
 use crate::report::numbers::{Unit, digits, with_name};
 
 const HEIGHT: f64 = 190.0;
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 60.0;
 const RIGHT: f64 = WIDTH - 16.0;
 /// Height of a line of the legend.
 const LINE: f64 = 19.0;
+/// Above the plot: the upper axis' title and room around it.
+const ABOVE: f64 = 38.0;
 /// From the lower end of the plot to the end of the picture: ticks and the axis' title.
 const BELOW: f64 = 44.0;
 
@@ -36,8 +38,10 @@ pub(in crate::report) struct AxisSpec<'a> {
 /// How an axis is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::report) enum Ticks {
-    /// From zero at round values; by powers of ten where the values lie far apart, said in the title.
+    /// Round values, from zero; by powers of ten where the values lie far apart, said in the title.
     Round,
+    /// The same for curves that all begin low: by powers of ten where their *largest* values lie far apart.
+    Growing,
     /// At the points' own values, by powers where they lie far apart.
     Own,
     /// Percentiles.
@@ -68,11 +72,10 @@ pub(in crate::report) fn curves(mut plot: Curves<'_>) -> Option<Markup> {
     if plot.curves.is_empty() {
         return None;
     }
-    let points = || plot.curves.iter().flat_map(|curve| &curve.points);
-    let top = plot.curves.len() as f64 * LINE + 12.0;
+    let top = plot.curves.len() as f64 * LINE + ABOVE;
     let bottom = top + HEIGHT;
-    let across = axis(&plot.x, points().map(|point| point.0), LEFT, RIGHT);
-    let up = axis(&plot.y, points().map(|point| point.1), bottom, top);
+    let across = axis(&plot.x, &plot.curves, |point| point.0, (LEFT, RIGHT));
+    let up = axis(&plot.y, &plot.curves, |point| point.1, (bottom, top));
     Some(html! {
         svg viewBox=(format!("0 0 {WIDTH} {}", bottom + BELOW)) role="img" aria-label=(plot.label) {
             (legend(&plot.curves))
@@ -92,55 +95,62 @@ struct Axis {
     log: bool,
 }
 
-fn axis(spec: &AxisSpec<'_>, values: impl Iterator<Item = f64>, start: f64, end: f64) -> Axis {
+fn axis(
+    spec: &AxisSpec<'_>,
+    curves: &[Curve<'_>],
+    part: impl Fn(&(f64, f64)) -> f64,
+    (start, end): (f64, f64),
+) -> Axis {
+    let all = curves.iter().flat_map(|curve| &curve.points);
+    let values = sorted(all.map(&part));
+    let ends = sorted(curves.iter().map(|curve| {
+        let points = curve.points.iter().map(&part);
+        points.fold(0.0, f64::max)
+    }));
+    let high = ends.last().copied().unwrap_or(1.0);
+    let (scale, ticks, log) = match spec.ticks {
+        Ticks::Percentiles => {
+            let below = values.iter().copied().rfind(|value| *value < 100.0);
+            (
+                Scale::percentile(below.unwrap_or(99.0), start, end),
+                None,
+                true,
+            )
+        }
+        // Zero has no place among powers: a curve that touches it lies at the axis' end there.
+        Ticks::Round => match far_apart(&values) {
+            Some(low) => (Scale::log(low, high, start, end).rounded(), None, true),
+            None => (Scale::linear(high, start, end).rounded(), None, false),
+        },
+        // What the lowest curve did before it came near its end is not worth a power.
+        Ticks::Growing => match far_apart(&ends) {
+            Some(low) => (
+                Scale::log(low / 5.0, high, start, end).rounded(),
+                None,
+                true,
+            ),
+            None => (Scale::linear(high, start, end).rounded(), None, false),
+        },
+        Ticks::Own => match far_apart(&values).filter(|_| values[0] > 0.0) {
+            Some(low) => (Scale::log(low, high, start, end), Some(values), true),
+            None => (Scale::linear(high, start, end), Some(values), false),
+        },
+    };
+    let ticks = ticks.unwrap_or_else(|| scale.ticks());
+    Axis { scale, ticks, log }
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.dedup();
-    let (low, high) = (
-        values.first().copied().unwrap_or(0.0),
-        values.last().copied().unwrap_or(1.0),
-    );
-    // Zero has no place among powers: a curve that touches it now and then lies at the axis' end.
-    let least = values.iter().copied().find(|value| *value > 0.0);
-    let log = least.is_some_and(|least| high / least > FAR_APART);
-    match spec.ticks {
-        Ticks::Percentiles => {
-            let below = values.iter().copied().rfind(|value| *value < 100.0);
-            let scale = Scale::percentile(below.unwrap_or(99.0), start, end);
-            Axis {
-                scale,
-                ticks: scale.ticks(),
-                log: true,
-            }
-        }
-        Ticks::Own if log && low > 0.0 => {
-            let scale = Scale::log(low, high, start, end);
-            Axis {
-                scale,
-                ticks: values,
-                log,
-            }
-        }
-        Ticks::Own => {
-            let scale = Scale::linear(high, start, end);
-            Axis {
-                scale,
-                ticks: values,
-                log: false,
-            }
-        }
-        Ticks::Round => {
-            let scale = match least {
-                Some(least) if log => Scale::log(least, high, start, end).rounded(),
-                _ => Scale::linear(high, start, end).rounded(),
-            };
-            Axis {
-                scale,
-                ticks: scale.ticks(),
-                log,
-            }
-        }
-    }
+    values
+}
+
+/// The least above zero, if the largest is [`FAR_APART`] from it.
+fn far_apart(sorted: &[f64]) -> Option<f64> {
+    let least = sorted.iter().copied().find(|value| *value > 0.0)?;
+    (sorted.last()? / least > FAR_APART).then_some(least)
 }
 
 fn legend(curves: &[Curve<'_>]) -> Markup {
@@ -158,25 +168,23 @@ fn legend(curves: &[Curve<'_>]) -> Markup {
 }
 
 fn title(spec: &AxisSpec<'_>, log: bool) -> String {
-    let percentiles = spec.ticks == Ticks::Percentiles;
-    match (log, percentiles) {
-        (_, true) => format!("{} (log scale of the share above)", spec.title),
-        (true, _) => format!("{} (log scale)", spec.title),
-        _ => spec.title.to_owned(),
+    match (log, spec.ticks) {
+        (_, Ticks::Percentiles) => format!("{}, log scale of the share above", spec.title),
+        (true, _) => format!("{}, log scale", spec.title),
+        (false, _) => spec.title.to_owned(),
     }
 }
 
 fn y_axis(axis: &Axis, spec: &AxisSpec<'_>, top: f64) -> Markup {
     let shared = shared_unit(axis, spec.unit);
     html! {
-        // The title lies at the lower end, beside that of the other axis.
         @for tick in &axis.ticks {
             @let y = axis.scale.place(*tick);
             line class="grid" x1=(at(LEFT)) x2=(at(RIGHT)) y1=(at(y)) y2=(at(y)) {}
-            text class="tick" x=(at(LEFT - 7.0)) y=(at(y + 4.0)) text-anchor="end" { (tick_text(*tick, spec.unit, shared)) }
+            text class="tick" x=(at(LEFT - 7.0)) y=(at(y + 4.0)) text-anchor="end" { (tick_text(*tick, spec, shared)) }
         }
-        text class="tick" transform=(format!("translate(9 {}) rotate(-90)", at(top + HEIGHT / 2.0)))
-            text-anchor="middle" { (fitting(&title(spec, axis.log), HEIGHT + 24.0)) }
+        // Upright beside the ticks it would touch the longer ones.
+        text class="tick" x="0" y=(at(top - 13.0)) { (fitting(&title(spec, axis.log), WIDTH)) }
     }
 }
 
@@ -185,13 +193,13 @@ fn x_axis(axis: &Axis, spec: &AxisSpec<'_>, bottom: f64) -> Markup {
     let ticks = uncrowded(&axis.ticks, |tick| {
         (
             axis.scale.place(tick),
-            width_of(&tick_text(tick, spec.unit, shared)),
+            width_of(&tick_text(tick, spec, shared)),
         )
     });
     html! {
         line class="axis" x1=(at(LEFT)) x2=(at(RIGHT)) y1=(at(bottom)) y2=(at(bottom)) {}
         @for tick in ticks {
-            @let (x, text) = (axis.scale.place(tick), tick_text(tick, spec.unit, shared));
+            @let (x, text) = (axis.scale.place(tick), tick_text(tick, spec, shared));
             line class="axis" x1=(at(x)) x2=(at(x)) y1=(at(bottom)) y2=(at(bottom + 5.0)) {}
             text class="tick" x=(at(inside(x, &text))) y=(at(bottom + 19.0)) text-anchor="middle" { (text) }
         }
@@ -199,11 +207,6 @@ fn x_axis(axis: &Axis, spec: &AxisSpec<'_>, bottom: f64) -> Markup {
             (title(spec, axis.log))
         }
     }
-}
-
-/// Keeps a centred text within the picture.
-fn inside(x: f64, text: &str) -> f64 {
-    x.min(WIDTH - width_of(text) / 2.0)
 }
 
 /// The ticks whose texts don't touch, the last one always among them.
@@ -227,22 +230,19 @@ fn shared_unit(axis: &Axis, unit: Unit) -> Option<(f64, &'static str)> {
     (!axis.log).then(|| unit.scale(last))
 }
 
-fn tick_text(tick: f64, unit: Unit, shared: Option<(f64, &'static str)>) -> String {
-    if unit == Unit::Percent && shared.is_none() {
-        // 99.999 would be rounded.
-        return format!("{tick}");
-    }
+fn tick_text(tick: f64, spec: &AxisSpec<'_>, shared: Option<(f64, &'static str)>) -> String {
     match shared {
+        // 99.999 would be rounded.
+        _ if spec.ticks == Ticks::Percentiles => format!("{tick}"),
         Some((divisor, name)) if tick != 0.0 => with_name(&digits(tick / divisor), name),
         Some(_) => "0".into(),
-        None => unit.show(tick),
+        None => spec.unit.tick(tick),
     }
 }
 
 fn line(curve: &Curve<'_>, across: &Scale, up: &Scale, markers: bool) -> Markup {
-    let places: Vec<(f64, f64)> = curve
-        .points
-        .iter()
+    let on_axis = curve.points.iter().filter(|(x, _)| across.holds(*x));
+    let places: Vec<(f64, f64)> = on_axis
         .map(|(x, y)| (across.place(*x), up.place(*y)))
         .collect();
     let path: Vec<String> = places
@@ -252,7 +252,7 @@ fn line(curve: &Curve<'_>, across: &Scale, up: &Scale, markers: bool) -> Markup 
     let marked = if markers {
         &places[..]
     } else {
-        &places[places.len() - 1..]
+        places.last().map_or(&[][..], std::slice::from_ref)
     };
     html! {
         g class=(slot_class(curve.slot)) {
@@ -315,7 +315,7 @@ mod tests {
             .unwrap()
             .into_string();
         assert!(
-            svg.contains("up (log scale)") && svg.contains(">across<"),
+            svg.contains("up, log scale") && svg.contains(">across<"),
             "{svg}"
         );
     }
@@ -333,5 +333,14 @@ mod tests {
     fn ticks_that_would_touch_are_left_out() {
         let kept = uncrowded(&[0.0, 1.0, 2.0, 30.0], |tick| (tick, 10.0));
         assert_eq!(kept, [2.0, 30.0]);
+    }
+
+    #[test]
+    fn a_curve_that_only_begins_low_is_drawn_from_zero() {
+        let mut growing = plot(vec![(0.1, 1.0), (5.0, 1_000.0)]);
+        growing.x.ticks = Ticks::Growing;
+        growing.y.ticks = Ticks::Growing;
+        let svg = curves(growing).unwrap().into_string();
+        assert!(!svg.contains("log scale"), "{svg}");
     }
 }

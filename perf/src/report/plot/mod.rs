@@ -13,7 +13,7 @@ pub(super) use bars::{Bar, bars};
 pub(super) use curves::{AxisSpec, Curve, Curves, Ticks, curves};
 
 /// Width of a plot in its own units; text is 13 of them high.
-const WIDTH: f64 = 440.0;
+const WIDTH: f64 = 400.0;
 
 /// About the width of a character of the plots' text; a little too wide rather than too narrow.
 const CHARACTER: f64 = 7.2;
@@ -42,6 +42,11 @@ fn fitting(text: &str, width: f64) -> String {
     let mut cut: String = text.chars().take(kept).collect();
     cut.push('…');
     cut
+}
+
+/// Keeps a centred text from leaving the picture on the right.
+fn inside(x: f64, text: &str) -> f64 {
+    x.min(WIDTH - width_of(text) / 2.0)
 }
 
 /// Room that the text takes.

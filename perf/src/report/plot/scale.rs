@@ -87,6 +87,11 @@ impl Scale {
         self.start + share.clamp(0.0, 1.0) * (self.end - self.start)
     }
 
+    /// Whether the axis reaches down to `value`.
+    pub(super) fn holds(&self, value: f64) -> bool {
+        value >= self.low
+    }
+
     /// Round values on the axis.
     pub(super) fn ticks(&self) -> Vec<f64> {
         match self.spacing {
@@ -131,9 +136,9 @@ fn nines(percentile: f64) -> f64 {
     -(1.0 - percentile.clamp(0.0, 99.999_999_9) / 100.0).log10()
 }
 
-/// A round step that gives three to six ticks up to `high`.
+/// A round step that gives four to six ticks up to `high`.
 fn step(high: f64) -> f64 {
-    let rough = high / 4.0;
+    let rough = high / 5.0;
     let power = 10_f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0];
     let fitting = steps.into_iter().find(|part| part * power >= rough * 0.999);
@@ -165,7 +170,7 @@ mod tests {
     #[test]
     fn linear_axes_begin_at_zero_and_end_round() {
         let scale = Scale::linear(87.0, 0.0, 100.0).rounded();
-        assert_eq!(scale.ticks(), [0.0, 25.0, 50.0, 75.0, 100.0]);
+        assert_eq!(scale.ticks(), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         assert_eq!(scale.place(50.0), 50.0);
         assert_eq!(scale.place(0.0), 0.0);
     }
