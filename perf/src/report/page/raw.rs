@@ -35,7 +35,7 @@ fn scenario_body(summary: &Summary<'_>, scenario: &Scenario<'_>) -> Markup {
         pre { code { (scenario.result.repeat) } }
         @for column in &scenario.columns {
             @if let Some(run) = by_hand(scenario, column.id) {
-                p { "By hand, " (column.title) ":" }
+                p { "By hand, " (column.title) " (round " (run.round) ", its files are below):" }
                 (commands(run))
             }
         }

@@ -99,12 +99,13 @@ fn line(scenario: &Scenario<'_>, row: &Row, noise: bool) -> Markup {
 
 fn plots(scenario: &Scenario<'_>) -> Markup {
     let plain = |key, caption| bar_plot(scenario, key, caption);
+    let starting = scenario.result.kind == Kind::StartUp;
     let drawn: Vec<Markup> = [
         rate(scenario),
         cpu(scenario),
-        plain(Key::WholeCpuSeconds, "CPU of the whole life"),
+        plain(Key::WholeCpuSeconds, "CPU of the whole life").filter(|_| starting),
         plain(Key::IdleCpu, "CPU at rest, of one CPU"),
-        plain(Key::FirstAnswer, "Start to first REST answer").filter(|_| alone(scenario)),
+        plain(Key::FirstAnswer, "Start to first REST answer").filter(|_| starting),
         plain(Key::Create, "Creating all connectors"),
         latency(scenario),
         memory(scenario),
@@ -113,11 +114,6 @@ fn plots(scenario: &Scenario<'_>) -> Markup {
     .flatten()
     .collect();
     html! { div class="plots" { @for plot in &drawn { (plot) } } }
-}
-
-/// Starting up is drawn where it's the point.
-fn alone(scenario: &Scenario<'_>) -> bool {
-    matches!(scenario.result.kind, Kind::StartUp | Kind::Idle)
 }
 
 fn figure(caption: &str, small: &str, plot: &Markup) -> Markup {
