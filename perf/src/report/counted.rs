@@ -16,14 +16,14 @@ pub(super) fn why_not(kind: Kind, run: &Run) -> Option<String> {
     };
     if check.expected != check.found {
         return Some(format!(
-            "{} records should be at the destination, {} read {}",
-            check.expected, check.reader, check.found
+            "{} records should be at the destination, {} are (checked by {})",
+            check.expected, check.found, check.reader
         ));
     }
     (check.expected_checksum != check.checksum).then(|| {
         format!(
-            "the checksum of what went in is {}, of what {} read {}",
-            check.expected_checksum, check.reader, check.checksum
+            "the checksum of what went in is {}, of what arrived {} (checked by {})",
+            check.expected_checksum, check.checksum, check.reader
         )
     })
 }

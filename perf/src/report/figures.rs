@@ -22,6 +22,9 @@ pub(super) enum Key {
     WholeCpuSeconds,
     Peak,
     Mean,
+    Records,
+    VoluntaryRate,
+    InvoluntaryRate,
     VoluntarySwitches,
     InvoluntarySwitches,
     FirstAnswer,
@@ -77,7 +80,7 @@ impl Figure {
     pub(super) fn applies(&self, kind: Kind) -> bool {
         let moves = matches!(kind, Kind::Throughput | Kind::Latency);
         match self.key {
-            Key::WholeCpuSeconds => !moves,
+            Key::WholeCpuSeconds | Key::VoluntarySwitches | Key::InvoluntarySwitches => !moves,
             Key::Rate
             | Key::ByteRate
             | Key::Cpu
@@ -85,6 +88,9 @@ impl Figure {
             | Key::SystemCpu
             | Key::WholeCpu
             | Key::WholeRate
+            | Key::Records
+            | Key::VoluntaryRate
+            | Key::InvoluntaryRate
             | Key::WorkerCores
             | Key::BrokerCpu
             | Key::BrokerCores => moves,
@@ -126,7 +132,7 @@ const fn headline(mut figure: Figure) -> Figure {
 
 /// In the order of the tables. `steady` is the part after warming up, `whole life` starts with the process.
 #[rustfmt::skip]
-pub(super) static FIGURES: [Figure; 25] = [
+pub(super) static FIGURES: [Figure; 28] = [
     headline(row(Key::Rate, "Records per second, steady", PerSecond, Higher, |run| steady(run, |span| span.records as f64 / span.seconds))),
     headline(row(Key::ByteRate, "Payload per second, steady", BytesPerSecond, Higher, |run| steady(run, |span| span.bytes as f64 / span.seconds))),
     headline(row(Key::Cpu, "CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds)))),
@@ -134,6 +140,7 @@ pub(super) static FIGURES: [Figure; 25] = [
     row(Key::SystemCpu, "… of it in the kernel", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.system_seconds))),
     headline(row(Key::WholeCpu, "CPU per record, whole life", Nanoseconds, Lower, |run| Some(per_record(&run.whole, run.whole.user_seconds + run.whole.system_seconds)))),
     row(Key::WholeRate, "Records per second, whole life", PerSecond, Higher, |run| (run.whole.records > 0).then_some(run.whole.records as f64 / run.whole.seconds)),
+    row(Key::Records, "Records moved, whole life", Count, Neither, |run| Some(run.whole.records as f64)),
     row(Key::WorkerCores, "CPUs kept busy by the worker, steady", Cpus, Neither, worker_cores),
     row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| Some(run.whole.user_seconds + run.whole.system_seconds)),
     headline(row(Key::IdleCpu, "CPU at rest, of one CPU", Percent, Lower, |run| idle(run, |idle| idle.cpu_seconds / idle.seconds * 100.0))),
@@ -146,6 +153,8 @@ pub(super) static FIGURES: [Figure; 25] = [
     row(Key::LatencyMean, "Latency, mean", Milliseconds, Lower, |run| latency(run, |latency| latency.mean_ms)),
     headline(row(Key::Peak, "Peak resident memory", Bytes, Lower, |run| some_bytes(run.peak_resident_bytes))),
     row(Key::Mean, "Mean resident memory", Bytes, Lower, |run| some_bytes(run.mean_resident_bytes)),
+    row(Key::VoluntaryRate, "Context switches per million records, voluntary", Count, Lower, |run| per_million(run, run.voluntary_switches)),
+    row(Key::InvoluntaryRate, "Context switches per million records, involuntary", Count, Lower, |run| per_million(run, run.involuntary_switches)),
     row(Key::VoluntarySwitches, "Context switches, voluntary", Count, Lower, |run| Some(run.voluntary_switches as f64)),
     row(Key::InvoluntarySwitches, "Context switches, involuntary", Count, Lower, |run| Some(run.involuntary_switches as f64)),
     headline(row(Key::FirstAnswer, "Start to first REST answer", Seconds, Lower, |run| run.first_answer_seconds)),
@@ -173,6 +182,11 @@ fn steady(run: &Run, read: impl Fn(&Span) -> f64) -> Option<f64> {
 /// Nanoseconds; not finite without records, which [`Figure::of`] leaves out.
 fn per_record(span: &Span, seconds: f64) -> f64 {
     seconds * 1e9 / span.records as f64
+}
+
+/// Runs end when their time is used up too, with however many records: only the ratio compares.
+fn per_million(run: &Run, count: u64) -> Option<f64> {
+    (run.whole.records > 0).then(|| count as f64 * 1e6 / run.whole.records as f64)
 }
 
 fn latency(run: &Run, read: impl Fn(&Latency) -> f64) -> Option<f64> {
@@ -217,6 +231,7 @@ mod tests {
         assert!((of(Key::WholeCpu) - 100.0).abs() < 1e-6);
         assert!((of(Key::BrokerCpu) - 500.0).abs() < 1e-6);
         assert!((of(Key::WorkerCores) - 0.2).abs() < 1e-9);
+        assert_eq!(of(Key::VoluntaryRate), 2_000.0);
     }
 
     #[test]

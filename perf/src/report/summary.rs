@@ -223,12 +223,6 @@ impl<'a> Scenario<'a> {
             })
         })
     }
-
-    /// Rounds that were asked of any system.
-    pub(super) fn rounds(&self) -> u32 {
-        let runs = self.result.runs.iter();
-        runs.map(|run| run.round).max().unwrap_or(0)
-    }
 }
 
 fn title<'a>(results: &'a Results, id: &'a str) -> &'a str {

@@ -236,7 +236,8 @@ fn reading() -> Markup {
             summary { "How to read the figures" }
             p {
                 "Every figure is the median over the rounds, with the least and the most below it. Rounds of the systems \
-                alternate. Only runs count whose output was read back and found complete by count and checksum."
+                alternate. Only runs count whose output was checked and found right: by count and checksum where it can be read back, by count \
+                where it can't. Some runs end when their time is used up, and are judged by the records moved until then."
             }
             p {
                 "“Steady” is the part of a run after warming up, start-up excluded; “whole life” begins with \

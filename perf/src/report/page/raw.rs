@@ -88,7 +88,7 @@ fn run_body(run: &Run) -> Markup {
         @if let Some(error) = &run.error { p class="warning" { (error) } }
         @if let Some(check) = &run.verification {
             p {
-                (check.reader) " read " (check.found) " of " (check.expected) " records; checksum "
+                "Found " (check.found) " of " (check.expected) " records, checked by " (check.reader) "; checksum "
                 code { (check.checksum) } ", expected " code { (check.expected_checksum) } "."
             }
         }

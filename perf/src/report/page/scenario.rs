@@ -35,8 +35,7 @@ pub(super) fn render_all(summary: &Summary<'_>) -> Markup {
 fn body(scenario: &Scenario<'_>) -> Markup {
     html! {
         p class="soft" {
-            code { (scenario.result.name) } ", " (kind(scenario.result.kind)) ", "
-            (scenario.rounds()) @if scenario.rounds() == 1 { " round" } @else { " rounds" }
+            code { (scenario.result.name) } ", " (kind(scenario.result.kind))
         }
         ul class="parameters" {
             @for (name, value) in &scenario.result.parameters { li { b { (name) } " " (value) } }
@@ -67,12 +66,23 @@ fn table(scenario: &Scenario<'_>) -> Markup {
                 thead {
                     tr {
                         th { "Figure" }
-                        @for column in &scenario.columns { th { (column.title) } }
+                        @for column in &scenario.columns { (column_head(column)) }
                         @if noise { th { "A/A noise" } }
                     }
                 }
                 tbody { @for row in &scenario.rows { (line(scenario, row, noise)) } }
             }
+        }
+    }
+}
+
+/// The system and in how many rounds it was measured.
+fn column_head(column: &Column<'_>) -> Markup {
+    let rounds = column.runs.len();
+    html! {
+        th {
+            (column.title)
+            span class="range" { (rounds) @if rounds == 1 { " round" } @else { " rounds" } }
         }
     }
 }
