@@ -66,7 +66,14 @@ pub(super) struct Cell {
 pub(super) struct Excluded<'a> {
     pub(super) run: &'a Run,
     pub(super) system: &'a str,
-    pub(super) reason: String,
+    reason: String,
+}
+
+impl Excluded<'_> {
+    /// The first line: what follows, e.g. the end of a log, is for the raw data.
+    pub(super) fn reason(&self) -> &str {
+        self.reason.lines().next().unwrap_or("no reason was given")
+    }
 }
 
 /// What people compare first. Some have a figure to fall back on, the same one for both sides.

@@ -46,7 +46,9 @@ fn scenario_block(out: &mut String, summary: &Summary<'_>, scenario: &Scenario<'
     for excluded in &scenario.excluded {
         out.push_str(&format!(
             "  no figure from {}, round {}: {}\n",
-            excluded.system, excluded.run.round, excluded.reason
+            excluded.system,
+            excluded.run.round,
+            excluded.reason()
         ));
     }
 }

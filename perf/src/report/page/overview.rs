@@ -220,7 +220,7 @@ fn excluded(summary: &Summary<'_>) -> Markup {
                                 th { a href={ "#" (anchor(index)) } { (scenario.result.title) } }
                                 td { (excluded.system) }
                                 td { (excluded.run.round) }
-                                td class="text" { (excluded.reason) }
+                                td class="text" { (excluded.reason()) }
                             }
                         }
                     }

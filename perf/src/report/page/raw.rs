@@ -85,7 +85,7 @@ fn commands(run: &Run) -> Markup {
 
 fn run_body(run: &Run) -> Markup {
     html! {
-        @if let Some(error) = &run.error { p class="warning" { (error) } }
+        @if let Some(error) = &run.error { p class="warning log" { (error) } }
         @if let Some(check) = &run.verification {
             p {
                 "Found " (check.found) " of " (check.expected) " records, checked by " (check.reader) "; checksum "
