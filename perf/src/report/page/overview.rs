@@ -180,6 +180,9 @@ fn comparison_line(summary: &Summary<'_>, line: &Line<'_, '_>, used: &[usize]) -
 
 fn noise(summary: &Summary<'_>) -> Markup {
     let floor = summary.noise_floor();
+    if floor.is_empty() && summary.peers().is_empty() {
+        return html! {};
+    }
     html! {
         h2 { "Noise floor" }
         @if floor.is_empty() {
