@@ -129,7 +129,10 @@ impl Kafka {
 }
 
 /// The directory that cargo marks as its target, above the running program.
-fn target_dir() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// There is none.
+pub fn target_dir() -> Result<PathBuf, String> {
     let program = std::env::current_exe().map_err(|e| format!("where am I? {e}"))?;
     let mut above = program.ancestors();
     above

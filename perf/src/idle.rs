@@ -1,0 +1,162 @@
+//! Connectors that have nothing to do: how long they take to create, and what they cost at rest.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Naming, Result};
+use crate::interrupt;
+use crate::results::{Idle, Run};
+use crate::scenario::Scenario;
+use crate::session::Session;
+use crate::start_up;
+use crate::systems::System;
+use crate::throughput::span;
+use crate::worker::Worker;
+
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Between the last task's start and the watched rest.
+const SETTLING: Duration = Duration::from_secs(2);
+
+/// One worker with its connectors.
+pub(crate) fn measure(
+    session: &mut Session,
+    scenario: &Scenario,
+    system: System,
+    run: &mut Run,
+) -> Result<()> {
+    let dir = session.dir(system.id())?;
+    let mut worker = start_up::start(session, scenario, system, dir.path(), run)?;
+    let outcome = rest(session, scenario, dir.path(), &mut worker, run);
+    start_up::take_down(&worker, run)?;
+    outcome
+}
+
+fn rest(
+    session: &mut Session,
+    scenario: &Scenario,
+    dir: &std::path::Path,
+    worker: &mut Worker,
+    run: &mut Run,
+) -> Result<()> {
+    start_up::wait_for_answer(session, worker)?;
+    let listener = run.files.values().find_map(|text| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("listeners="));
+        line.map(str::to_owned)
+    });
+    let api = Api::new(listener.unwrap_or_default());
+    let count = scenario.settings.connectors;
+    let topic = session.unique("idle");
+    session.wire.create_topic(&topic, 1, &[])?;
+    let file = dir.join("empty.txt");
+    std::fs::write(&file, "").at("write", &file)?;
+    let begin = Instant::now();
+    for number in 0..count {
+        interrupt::check()?;
+        api.create(
+            &format!("idle-{number}"),
+            &file.display().to_string(),
+            &topic,
+        )?;
+        session.progress.at(u64::from(number) + 1);
+        if number % 10 == 0 {
+            worker.look(session.broker.as_ref(), 0)?;
+        }
+    }
+    api.wait_until_running(count)?;
+    let create_seconds = begin.elapsed().as_secs_f64();
+    interrupt::sleep(SETTLING)?;
+    let from = worker.points.len();
+    let deadline = Instant::now() + Duration::from_secs_f64(scenario.settings.duration);
+    worker.look(session.broker.as_ref(), 0)?;
+    while Instant::now() < deadline {
+        interrupt::sleep(Duration::from_millis(250).min(deadline - Instant::now()))?;
+        worker.look(session.broker.as_ref(), 0)?;
+    }
+    let (first, last) = (
+        &worker.points[from],
+        &worker.points[worker.points.len() - 1],
+    );
+    let watched = span(first, last, 0);
+    run.idle = Some(Idle {
+        connectors: count,
+        create_seconds,
+        seconds: watched.seconds,
+        cpu_seconds: watched.user_seconds + watched.system_seconds,
+        resident_bytes: last.resident_bytes,
+    });
+    run.broker_cores_busy =
+        Some((watched.broker_user_seconds + watched.broker_system_seconds) / watched.seconds);
+    session.wire.delete_topic(&topic)
+}
+
+/// The REST API, the same calls for every system.
+struct Api {
+    agent: ureq::Agent,
+    url: String,
+}
+
+impl Api {
+    fn new(url: String) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(100)))
+            .build();
+        Self {
+            agent: agent.into(),
+            url,
+        }
+    }
+
+    fn create(&self, name: &str, file: &str, topic: &str) -> Result<()> {
+        let body = json!({"name": name, "config": {
+            "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
+            "tasks.max": "1", "file": file, "topic": topic}});
+        let url = format!("{}/connectors", self.url);
+        let request = self
+            .agent
+            .post(&url)
+            .header("content-type", "application/json");
+        let (status, text) = answer(request.send(body.to_string()), &url)?;
+        match status {
+            201 => Ok(()),
+            _ => Err(Error::Run(format!(
+                "{name} was not created: {status} {text}"
+            ))),
+        }
+    }
+
+    /// Asks for all statuses at once until each connector has a running task.
+    fn wait_until_running(&self, count: u32) -> Result<()> {
+        let url = format!("{}/connectors?expand=status", self.url);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            interrupt::check()?;
+            let (_, text) = answer(self.agent.get(&url).call(), &url)?;
+            let all: Value = serde_json::from_str(&text).unwrap_or_default();
+            let running = all.as_object().map_or(0, |all| {
+                let runs = |c: &&Value| c["status"]["tasks"][0]["state"] == "RUNNING";
+                all.values().filter(runs).count()
+            });
+            if running == usize::try_from(count).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Run(format!("{running} of {count} connectors run")));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn answer(
+    outcome: std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    url: &str,
+) -> Result<(u16, String)> {
+    let failed = |error: ureq::Error| Error::Run(format!("{url}: {error}"));
+    let mut answer = outcome.map_err(failed)?;
+    let text = answer.body_mut().read_to_string().map_err(failed)?;
+    Ok((answer.status().as_u16(), text))
+}

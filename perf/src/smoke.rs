@@ -1,0 +1,113 @@
+//! `perf smoke`: the harness from end to end with tiny counts, for the gate. Nothing about speed.
+
+use std::path::Path;
+
+use crate::compare::{self, Call};
+use crate::error::{Error, Result};
+use crate::report;
+use crate::results::{Kind, Results};
+use crate::scenario::{self, Scenario};
+use crate::session;
+use crate::systems::System;
+use crate::verify;
+
+/// One of each kind and flow; Apache's Connect takes part in the first ones only, as each of its starts
+/// takes seconds.
+const WITH_PEERS: &[&str] = &["file-to-topic-string", "topic-to-file-json-objects"];
+const ALONE: &[&str] = &[
+    "topic-to-file-string",
+    "file-to-topic-json",
+    "file-to-topic-json-schemas",
+    "topic-to-file-json",
+    "topic-to-nothing",
+    "generate",
+    "latency-topic-to-file@rate=10000",
+    "start-up",
+    "idle@connectors=10",
+    "embedded-files",
+];
+
+/// Runs it.
+///
+/// # Errors
+/// A run failed or was not verified, or the report lacks a scenario.
+pub(crate) fn smoke(ringmain: Option<&Path>) -> Result<()> {
+    let ringmain = match ringmain {
+        Some(path) => path.to_owned(),
+        None => session::debug_build()?,
+    };
+    let dir = tempfile::tempdir().map_err(|source| Error::Io {
+        what: "no temporary directory".to_owned(),
+        source,
+    })?;
+    let (out, results) = compare::compare(&Call {
+        scenarios: scenarios()?,
+        systems: System::ALL.to_vec(),
+        rounds: Some(1),
+        target: None,
+        same_twice: true,
+        ringmain: Some(ringmain),
+        keep: false,
+        out: Some(dir.path().to_owned()),
+        repeat: "cargo run -p perf -- smoke".to_owned(),
+    })?;
+    if results.interrupted {
+        return Err(Error::Interrupted);
+    }
+    check(&out, &results)
+}
+
+fn scenarios() -> Result<Vec<Scenario>> {
+    let all = scenario::bundled_scenarios()?;
+    let names: Vec<String> = WITH_PEERS
+        .iter()
+        .chain(ALONE)
+        .map(|&n| n.to_owned())
+        .collect();
+    let mut chosen = scenario::named(&all, &names)?;
+    for scenario in &mut chosen {
+        let settings = &mut scenario.settings;
+        settings.records = 20_000;
+        settings.rate = 1000;
+        settings.warm_up_seconds = 0.5;
+        settings.duration = 1.0;
+        settings.connectors = settings.connectors.min(3);
+        if !WITH_PEERS.contains(&scenario.name.as_str()) {
+            scenario.peers.clear();
+        }
+    }
+    Ok(chosen)
+}
+
+fn check(out: &Path, results: &Results) -> Result<()> {
+    let wrong = |what: String| Err(Error::Run(format!("smoke: {what}")));
+    let expected = scenarios()?.len();
+    if results.scenarios.len() != expected {
+        let names: Vec<&str> = results.scenarios.iter().map(|s| s.name.as_str()).collect();
+        return wrong(format!(
+            "{expected} scenarios were due, these ran: {names:?}"
+        ));
+    }
+    let again = report::read(out).map_err(|error| Error::Run(error.to_string()))?;
+    if again != *results {
+        return wrong("results.json does not hold what was measured".to_owned());
+    }
+    let page = report::html(results);
+    for scenario in &results.scenarios {
+        if !page.contains(&scenario.name) {
+            return wrong(format!("the page lacks {}", scenario.name));
+        }
+        for run in &scenario.runs {
+            let what = format!("{} {}", scenario.name, run.system);
+            if let Some(error) = &run.error {
+                return wrong(format!("{what}: {error}"));
+            }
+            let verified = run.verification.as_ref().is_some_and(verify::holds);
+            let moves = matches!(scenario.kind, Kind::Throughput | Kind::Latency);
+            if moves && !verified {
+                return wrong(format!("{what} was not verified"));
+            }
+        }
+    }
+    Ok(())
+}

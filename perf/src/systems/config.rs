@@ -1,0 +1,157 @@
+//! Worker and connector files, the same for Ringmain and for Apache's Connect except for names and ports.
+
+use testbed::Properties;
+
+use super::{Job, System, cannot};
+use crate::error::{Naming, Result};
+use crate::results::Kind;
+use crate::scenario::{Converter, Flow};
+
+const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
+const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
+const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
+
+/// Name and text of the files of a job, the worker's first.
+pub(super) fn files(system: System, job: &Job<'_>, port: u16) -> Result<Vec<(String, String)>> {
+    let mut files = vec![("worker.properties".to_owned(), worker(job, port).text())];
+    for (at, connector) in connectors(system, job)?.iter().enumerate() {
+        files.push((format!("connector-{at}.properties"), connector.text()));
+    }
+    for (name, text) in &files {
+        let path = job.dir.join(name);
+        std::fs::write(&path, text).at("write", &path)?;
+    }
+    Ok(files)
+}
+
+fn worker(job: &Job<'_>, port: u16) -> Properties {
+    let settings = &job.scenario.settings;
+    let (converter, schemas) = match settings.converter {
+        Converter::String => (STRING, None),
+        Converter::Bytes => (BYTES, None),
+        Converter::Json | Converter::JsonObjects => (JSON, Some(false)),
+        Converter::JsonSchemas => (JSON, Some(true)),
+    };
+    let key = if converter == BYTES { BYTES } else { STRING };
+    let mut worker = Properties::new()
+        .set("bootstrap.servers", &job.bootstrap)
+        .set("key.converter", key)
+        .set("value.converter", converter)
+        .set(
+            "offset.storage.file.filename",
+            job.dir.join("offsets").display(),
+        )
+        .set("listeners", format!("http://127.0.0.1:{port}"))
+        .set("plugin.path", job.plugin_path.display())
+        .set("plugin.discovery", "service_load");
+    if let Some(schemas) = schemas {
+        worker = worker.set("value.converter.schemas.enable", schemas);
+    }
+    if settings.compression != "none" {
+        worker = worker.set("producer.compression.type", &settings.compression);
+    }
+    if let Some(size) = settings.batch_size {
+        worker = worker.set("producer.batch.size", size);
+    }
+    if let Some(shards) = settings.shards {
+        worker = worker.set("shard.count", shards);
+    }
+    if job.scenario.flow == Flow::TopicToNothing {
+        // Progress is what has been committed.
+        worker = worker.set("offset.flush.interval.ms", 250);
+    }
+    let more = &job.scenario.worker;
+    more.iter()
+        .fold(worker, |all, (key, value)| all.set(key, value))
+}
+
+fn connectors(system: System, job: &Job<'_>) -> Result<Vec<Properties>> {
+    if matches!(job.scenario.kind, Kind::Idle | Kind::StartUp) {
+        return Ok(Vec::new());
+    }
+    let connectors = match job.scenario.flow {
+        Flow::FileToTopic => vec![file_source(job)],
+        Flow::TopicToFile => vec![file_sink(job, &job.input_topic)],
+        Flow::TopicToTopic => vec![mirror(job)],
+        Flow::TopicToNothing => vec![
+            named(job, "org.apache.kafka.connect.tools.MockSinkConnector")
+                .set("topics", &job.input_topic),
+        ],
+        Flow::Generate if system == System::Ringmain => vec![datagen(job)],
+        Flow::Generate => vec![
+            named(
+                job,
+                "org.apache.kafka.connect.tools.VerifiableSourceConnector",
+            )
+            .set("topic", &job.output_topic)
+            .set("throughput", -1),
+        ],
+        Flow::EmbeddedFiles if system == System::Ringmain => {
+            let source = file_source(job);
+            let sink = file_sink(job, &job.output_topic);
+            vec![
+                source.set("name", format!("{}-source", job.name)),
+                sink.set("name", format!("{}-sink", job.name)),
+            ]
+        }
+        Flow::EmbeddedToNothing if system == System::Ringmain => {
+            vec![named(job, "NullSink").set("topics", &job.input_topic)]
+        }
+        flow => return Err(cannot(system, flow)),
+    };
+    let more = |connector: Properties| {
+        let more = job.scenario.connector.iter();
+        more.fold(connector, |all, (key, value)| all.set(key, value))
+    };
+    Ok(connectors.into_iter().map(more).collect())
+}
+
+fn named(job: &Job<'_>, class: &str) -> Properties {
+    Properties::new()
+        .set("name", &job.name)
+        .set("connector.class", class)
+        .set("tasks.max", job.scenario.settings.tasks)
+}
+
+fn file_source(job: &Job<'_>) -> Properties {
+    named(
+        job,
+        "org.apache.kafka.connect.file.FileStreamSourceConnector",
+    )
+    .set("file", job.input_file.display())
+    .set("topic", &job.output_topic)
+}
+
+fn file_sink(job: &Job<'_>, topic: &str) -> Properties {
+    named(job, "org.apache.kafka.connect.file.FileStreamSinkConnector")
+        .set("file", job.output_file.display())
+        .set("topics", topic)
+}
+
+/// Within one cluster: the alias makes the remote topic's name.
+fn mirror(job: &Job<'_>) -> Properties {
+    named(job, "org.apache.kafka.connect.mirror.MirrorSourceConnector")
+        .set("source.cluster.alias", &job.name)
+        .set("target.cluster.alias", "target")
+        .set("source.cluster.bootstrap.servers", &job.bootstrap)
+        .set("target.cluster.bootstrap.servers", &job.bootstrap)
+        .set("topics", &job.input_topic)
+        .set("replication.factor", 1)
+        .set("key.converter", BYTES)
+        .set("value.converter", BYTES)
+        .set("header.converter", BYTES)
+        .set("emit.offset-syncs.enabled", false)
+        .set("emit.heartbeats.enabled", false)
+        .set("sync.topic.acls.enabled", false)
+        .set("sync.topic.configs.enabled", false)
+        .set("refresh.topics.enabled", false)
+}
+
+fn datagen(job: &Job<'_>) -> Properties {
+    let settings = &job.scenario.settings;
+    named(job, "Datagen")
+        .set("topic", &job.output_topic)
+        .set("records", settings.records)
+        .set("record.size", settings.record_size)
+        .set("partitions", settings.partitions)
+}
