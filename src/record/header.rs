@@ -10,7 +10,7 @@ pub(super) const LENGTH_OVERHEAD: usize = 12;
 /// The length field of a batch without records.
 const MIN_LENGTH: i32 = 49;
 /// The magic of a record batch.
-pub(super) const MAGIC_V2: i8 = 2;
+pub const MAGIC_V2: i8 = 2;
 
 pub(super) const BASE_OFFSET: usize = 0;
 pub(super) const LENGTH: usize = 8;

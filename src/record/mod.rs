@@ -49,7 +49,7 @@ pub use decode::{
 };
 pub use error::{DecompressFault, RecordError, RecordFault};
 pub use header::{
-    BatchHeader, HEADER_BYTES, ProducerFields, TimestampType, rewrite_producer_fields,
+    BatchHeader, HEADER_BYTES, MAGIC_V2, ProducerFields, TimestampType, rewrite_producer_fields,
     set_base_offset,
 };
-pub use raw::{codec_of, decode_raw, encode_raw, passes, raw_batch, rewritten_header};
+pub use raw::{RawEncoder, codec_of, decode_raw, encode_raw, passes, raw_batch, rewritten_header};

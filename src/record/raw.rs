@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::decode::{MIN_RECORD_BYTES, decode, headers};
 use super::header::{
     ATTRIBUTES, BASE_OFFSET, BASE_SEQUENCE, CRC, HEADER_BYTES, MAGIC_V2, PARTITION_LEADER_EPOCH,
-    PRODUCER_EPOCH, PRODUCER_ID, TRANSACTIONAL, field, put,
+    PRODUCER_EPOCH, PRODUCER_ID, TRANSACTIONAL, put,
 };
 use super::{
     Batch, BatchBuilder, BatchHeader, Batches, Compression, CompressionConfig, DecodeOptions,
@@ -195,36 +195,66 @@ pub fn decode_raw(
 }
 
 /// Makes uncompressed batches of decoded records, keeping their offsets: a new one begins at each gap and
-/// at some 512 KiB.
+/// at some 512 KiB. See [`RawEncoder`].
 ///
 /// # Errors
-/// Malformed headers; a record that does not fit a batch.
+/// As [`RawEncoder::append`].
 pub fn encode_raw(buffer: &[u8], records: &[RecordRef]) -> Result<Vec<RawBatch>, RecordError> {
-    let mut batches = Vec::new();
-    let mut open: Option<(i64, BatchBuilder)> = None;
+    let (mut encoder, mut batches) = (RawEncoder::default(), Vec::new());
     for record in records {
+        encoder.append(buffer, record)?;
+    }
+    encoder.end(&mut batches)?;
+    Ok(batches)
+}
+
+/// Makes uncompressed batches of records that come one by one, see [`encode_raw`].
+#[derive(Debug, Default)]
+pub struct RawEncoder {
+    open: Option<(i64, BatchBuilder)>,
+    done: Vec<RawBatch>,
+}
+
+impl RawEncoder {
+    /// Adds a record, whose spans index `buffer`.
+    ///
+    /// # Errors
+    /// Malformed headers; a batch that can't be finished.
+    pub fn append(&mut self, buffer: &[u8], record: &RecordRef) -> Result<(), RecordError> {
+        let fields: Vec<RecordHeader<'_>> =
+            headers(buffer, record.headers, record.header_count).collect::<Result<_, _>>()?;
         let joins = |(base, builder): &(i64, BatchBuilder)| {
             base.wrapping_add(i64::from(builder.count())) == record.offset
                 && builder.len_bytes() < ENCODED_TARGET
         };
-        if !open.as_ref().is_some_and(joins)
-            && let Some((base, builder)) = open.take()
-        {
-            batches.push(finish(builder, base)?);
+        if !self.open.as_ref().is_some_and(joins) {
+            self.close()?;
         }
-        let (_, builder) = open.get_or_insert_with(|| {
+        let (_, builder) = self.open.get_or_insert_with(|| {
             let builder = BatchBuilder::new(Vec::new(), CompressionConfig::NONE);
             (record.offset, builder)
         });
-        let fields: Vec<RecordHeader<'_>> =
-            headers(buffer, record.headers, record.header_count).collect::<Result<_, _>>()?;
         let (key, value) = (record.key.of(buffer), record.value.of(buffer));
         builder.append(record.timestamp, key, value, &fields);
+        Ok(())
     }
-    if let Some((base, builder)) = open {
-        batches.push(finish(builder, base)?);
+
+    /// Moves what was made to `out`.
+    ///
+    /// # Errors
+    /// A batch that can't be finished.
+    pub fn end(&mut self, out: &mut Vec<RawBatch>) -> Result<(), RecordError> {
+        let closed = self.close();
+        out.append(&mut self.done);
+        closed
     }
-    Ok(batches)
+
+    fn close(&mut self) -> Result<(), RecordError> {
+        if let Some((base, builder)) = self.open.take() {
+            self.done.push(finish(builder, base)?);
+        }
+        Ok(())
+    }
 }
 
 fn finish(mut builder: BatchBuilder, base_offset: i64) -> Result<RawBatch, RecordError> {
@@ -242,9 +272,8 @@ fn finish(mut builder: BatchBuilder, base_offset: i64) -> Result<RawBatch, Recor
 }
 
 /// Codec of a batch; none when it can't be told.
-pub fn codec_of(batch: &RawBatch) -> Compression {
-    let attributes = batch.bytes.get(ATTRIBUTES..ATTRIBUTES + 2);
-    let attributes = attributes.map_or(0, |bytes| i16::from_be_bytes(field(bytes, 0)));
-    let id = u8::try_from(attributes & super::header::COMPRESSION_MASK).unwrap_or(0);
-    Compression::from_id(id).unwrap_or(Compression::None)
+pub fn codec_of(batch: &[u8]) -> Compression {
+    let header = BatchHeader::parse(batch).ok().flatten();
+    let codec = header.and_then(|header| header.compression().ok());
+    codec.unwrap_or(Compression::None)
 }

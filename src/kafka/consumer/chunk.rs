@@ -1,18 +1,19 @@
-//! From the bytes that a fetch brought for one partition to [`FetchedRecords`].
+//! From the bytes that a fetch brought for one partition to [`FetchedRecords`] or [`FetchedBatches`].
 //!
 //! Decoding happens when the caller polls, not when the bytes come, so that what waits is as small as
 //! it was on the wire. Records of uncompressed batches are ranges of the answer's own buffer; those of
 //! compressed ones are ranges of a pooled buffer, which holds about [`DECOMPRESSED_TARGET`] at a time.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::api::TopicPartition;
-use crate::clients::{ClientError, FetchedRecords};
+use crate::api::{RawBatch, SharedBuffer, TopicPartition};
+use crate::clients::{ClientError, FetchedBatches, FetchedRecords};
 use crate::record::{
-    Batch, Batches, Compression, ControlBatch, ControlRecord, DecodeOptions, RecordBytes,
-    RecordError, RecordRef, TimestampType, decode,
+    Batch, Batches, Compression, ControlBatch, ControlRecord, DecodeOptions, MAGIC_V2, RawEncoder,
+    RecordBytes, RecordError, RecordRef, TimestampType, decode, encode_raw, raw_batch,
 };
 use crate::shard::{PooledVec, take_vec};
 
@@ -99,6 +100,8 @@ pub(super) struct Chunk {
     pub(super) answer: u64,
     /// A poll is about to use it up, so that more may be fetched.
     pub(super) released: bool,
+    /// The answer's buffer, which `data` is a slice of.
+    pub(super) buffer: Rc<SharedBuffer>,
     data: Bytes,
     /// Byte of `data` where the next batch starts.
     at: usize,
@@ -124,6 +127,7 @@ impl Chunk {
             broker,
             answer: 0,
             released: false,
+            buffer: SharedBuffer::new(data.len()),
             data,
             at: 0,
             offset,
@@ -173,12 +177,7 @@ impl Chunk {
             && run.records.is_empty()
             && self.offset == before
         {
-            return Err(ClientError::Corrupt {
-                topic: self.partition.topic.to_string(),
-                partition: self.partition.partition,
-                offset: self.offset,
-                reason: error.to_string(),
-            });
+            return Err(self.corrupt(&error));
         }
         if run.records.is_empty() && self.offset == before {
             return Ok(None);
@@ -195,6 +194,55 @@ impl Chunk {
             log_append_time: run.kind.is_some_and(|(_, append_time)| append_time),
         };
         Ok(Some(self.hand_over(rest, max)))
+    }
+
+    /// As [`Self::take`], whole batches as they are: until they have `max` records or more.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(super) fn take_batches(
+        &mut self,
+        max: usize,
+        options: &ReadOptions,
+    ) -> Result<Option<FetchedBatches>, ClientError> {
+        if let Some(rest) = &self.rest {
+            // An earlier call for records has decoded them already.
+            let left = rest.records.get(rest.from..).unwrap_or_default();
+            let batches = encode_raw(&rest.buffer, left).map_err(|error| self.corrupt(&error))?;
+            self.rest = None;
+            return Ok(Some(self.batches(batches)));
+        }
+        let before = self.offset;
+        let mut run = RawRun::default();
+        let outcome = self.read_raw(&mut run, max, options);
+        let outcome = outcome.and(run.end_encoded());
+        if let Err(error) = outcome
+            && run.batches.is_empty()
+            && self.offset == before
+        {
+            return Err(self.corrupt(&error));
+        }
+        if run.batches.is_empty() && self.offset == before {
+            return Ok(None);
+        }
+        Ok(Some(self.batches(run.batches)))
+    }
+
+    fn batches(&self, batches: Vec<RawBatch>) -> FetchedBatches {
+        FetchedBatches {
+            source: self.partition.clone(),
+            batches,
+            next_offset: self.offset,
+        }
+    }
+
+    fn corrupt(&self, error: &RecordError) -> ClientError {
+        ClientError::Corrupt {
+            topic: self.partition.topic.to_string(),
+            partition: self.partition.partition,
+            offset: self.offset,
+            reason: error.to_string(),
+        }
     }
 
     /// Whether [`Self::take`] may give more.
@@ -219,17 +267,59 @@ impl Chunk {
                 return Ok(());
             };
             let batch = batch?;
-            let header = &batch.header;
-            let below = header.last_offset() < self.offset;
-            let skip = below
-                || (options.read_committed && self.aborted.covers(&batch)?)
-                || header.is_control()
-                || header.count == 0;
+            let skip = self.passes_over(&batch, options)?;
             if !skip && !run.take_batch(&batch, base, self.offset, options)? {
                 return Ok(());
             }
             self.at = base + batches.position();
-            self.offset = self.offset.max(header.next_offset());
+            self.offset = self.offset.max(batch.header.next_offset());
+        }
+        Ok(())
+    }
+
+    /// Whether a batch has nothing for the caller. Has to see every batch, in order.
+    fn passes_over(
+        &mut self,
+        batch: &Batch<'_>,
+        options: &ReadOptions,
+    ) -> Result<bool, RecordError> {
+        let header = &batch.header;
+        let below = header.last_offset() < self.offset;
+        Ok(below
+            || (options.read_committed && self.aborted.covers(batch)?)
+            || header.is_control()
+            || header.count == 0)
+    }
+
+    /// Takes batches as they are. Those of old formats are made into new ones.
+    fn read_raw(
+        &mut self,
+        run: &mut RawRun,
+        max: usize,
+        options: &ReadOptions,
+    ) -> Result<(), RecordError> {
+        let data = self.data.clone();
+        let base = self.at;
+        let mut batches = Batches::new(&data[base..]).check_crc(options.check_crcs);
+        while run.records < max {
+            let Some(batch) = batches.next() else {
+                // A cut-off batch at the end comes whole with a later fetch.
+                self.at = data.len();
+                return Ok(());
+            };
+            let batch = batch?;
+            if !self.passes_over(&batch, options)? {
+                if batch.header.magic == MAGIC_V2 {
+                    let at = base + batch.position();
+                    let bytes = data.slice(at..at + batch.bytes().len());
+                    let taken = raw_batch(&batch, bytes, &self.buffer, self.offset)?;
+                    run.push(taken)?;
+                } else {
+                    run.encode_old(&batch, self.offset, options)?;
+                }
+            }
+            self.at = base + batches.position();
+            self.offset = self.offset.max(batch.header.next_offset());
         }
         Ok(())
     }
@@ -258,6 +348,54 @@ impl Chunk {
             self.rest = Some(rest);
         }
         fetched
+    }
+}
+
+/// Batches as they are.
+#[derive(Default)]
+struct RawRun {
+    batches: Vec<RawBatch>,
+    records: usize,
+    /// What is made into batches; ended before a batch is taken as it is.
+    encoder: RawEncoder,
+}
+
+impl RawRun {
+    fn push(&mut self, batch: RawBatch) -> Result<(), RecordError> {
+        self.end_encoded()?;
+        self.records += batch.count as usize;
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    fn encode_old(
+        &mut self,
+        batch: &Batch<'_>,
+        start_offset: i64,
+        options: &ReadOptions,
+    ) -> Result<(), RecordError> {
+        let decode_options = DecodeOptions {
+            base: 0,
+            start_offset,
+            max_decompressed: options.max_decompressed,
+        };
+        let (mut decompressed, mut records) = (Vec::new(), Vec::new());
+        // The spans of a message that is not compressed begin at its own first byte.
+        let own = Batches::new(batch.bytes()).check_crc(false).next();
+        let own = own.transpose()?.unwrap_or(*batch);
+        let buffer = match decode(&own, &decode_options, &mut decompressed, &mut records)? {
+            RecordBytes::Fetched => batch.bytes(),
+            RecordBytes::Decompressed => &decompressed,
+        };
+        self.records += records.len();
+        for record in &records {
+            self.encoder.append(buffer, record)?;
+        }
+        Ok(())
+    }
+
+    fn end_encoded(&mut self) -> Result<(), RecordError> {
+        self.encoder.end(&mut self.batches)
     }
 }
 

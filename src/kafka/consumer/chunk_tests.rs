@@ -243,3 +243,173 @@ fn compressed_data_is_opened_a_target_at_a_time() {
     set_base_offset(&mut moved, 9, 0).unwrap();
     assert_eq!(self::chunk(0, &[moved], &[]).survey(), (10, 1));
 }
+
+/// All batches of a chunk, and the offset after each piece.
+fn drain_raw(chunk: &mut Chunk, max: usize, options: &ReadOptions) -> (Vec<RawBatch>, Vec<i64>) {
+    let (mut batches, mut offsets) = (Vec::new(), Vec::new());
+    while let Some(fetched) = chunk.take_batches(max, options).unwrap() {
+        batches.extend(fetched.batches);
+        offsets.push(fetched.next_offset);
+    }
+    (batches, offsets)
+}
+
+fn raw_values(batch: &RawBatch) -> Vec<String> {
+    let (mut decompressed, mut records) = (Vec::new(), Vec::new());
+    let decoded = crate::record::decode_raw(batch, 1 << 20, &mut decompressed, &mut records);
+    let buffer: &[u8] = match decoded.unwrap() {
+        RecordBytes::Fetched => &batch.bytes,
+        RecordBytes::Decompressed => &decompressed,
+    };
+    let text = |record: &RecordRef| {
+        let bytes = record.value.of(buffer).unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    records.iter().map(text).collect()
+}
+
+#[test]
+fn batches_come_as_they_are_and_say_where_the_wanted_records_begin() {
+    let all = [
+        plain(&["a", "b", "c"], 10),
+        batch_of(&["d", "e"], 13, Compression::Zstd, &producer(5, false)),
+        plain(&["f"], 15),
+    ];
+    for max in [usize::MAX, 1] {
+        let mut chunk = chunk(11, &all, &[]);
+        let (batches, offsets) = drain_raw(&mut chunk, max, &OPTIONS);
+        let bytes: Vec<&[u8]> = batches.iter().map(|batch| &batch.bytes[..]).collect();
+        assert_eq!(bytes, all.each_ref().map(Vec::as_slice));
+        assert_eq!(raw_values(&batches[0]), ["b", "c"]);
+        assert_eq!(raw_values(&batches[1]), ["d", "e"]);
+        assert!(batches[1].skip_before <= batches[1].base_offset);
+        let facts = |batch: &RawBatch| (batch.base_offset, batch.next_offset, batch.count);
+        assert_eq!(facts(&batches[1]), (13, 15, 2));
+        let whole: Vec<i64> = if max == 1 { vec![13, 15, 16] } else { vec![16] };
+        assert_eq!(offsets, whole);
+        // No byte was copied, and the buffer counts once.
+        assert!(
+            batches
+                .iter()
+                .all(|batch| Rc::ptr_eq(&batch.buffer, &chunk.buffer))
+        );
+        assert_eq!(chunk.buffer.cost(), all.concat().len());
+        assert!(batches[2].bytes.as_ptr() > batches[0].bytes.as_ptr());
+    }
+}
+
+#[test]
+fn markers_and_aborted_batches_are_passed_over_and_the_offset_goes_on() {
+    let all = [
+        batch_of(&["kept"], 0, Compression::None, &producer(1, true)),
+        batch_of(&["gone"], 1, Compression::None, &producer(2, true)),
+        marker(2, 2, ControlRecord::Abort),
+        marker(1, 3, ControlRecord::Commit),
+    ];
+    let values = |options| {
+        let (batches, offsets) = drain_raw(&mut chunk(0, &all, &[(2, 1)]), usize::MAX, options);
+        let values: Vec<String> = batches.iter().flat_map(raw_values).collect();
+        (values, offsets)
+    };
+    assert_eq!(values(&COMMITTED), (vec!["kept".to_owned()], vec![4]));
+    let all = vec!["kept".to_owned(), "gone".to_owned()];
+    assert_eq!(values(&OPTIONS), (all, vec![4]));
+}
+
+#[test]
+fn a_corrupt_batch_is_told_after_the_ones_before_it() {
+    let mut bad = plain(&["bad"], 2);
+    let last = bad.len() - 1;
+    bad[last] ^= 1;
+    let mut lying = plain(&["lie"], 2);
+    lying[57..61].copy_from_slice(&999_i32.to_be_bytes());
+    let unchecked = ReadOptions {
+        check_crcs: false,
+        ..OPTIONS
+    };
+    for (broken, options) in [(bad.clone(), &OPTIONS), (lying, &unchecked)] {
+        let mut chunk = chunk(0, &[plain(&["a", "b"], 0), broken], &[]);
+        let first = chunk.take_batches(usize::MAX, options).unwrap().unwrap();
+        assert_eq!((first.batches.len(), first.next_offset), (1, 2));
+        let error = chunk.take_batches(usize::MAX, options).unwrap_err();
+        assert!(
+            matches!(
+                &error,
+                ClientError::Corrupt {
+                    offset: 2,
+                    partition: 3,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    // A batch that is cut off comes with a later fetch.
+    let cut = plain(&["whole"], 2);
+    let mut chunk = chunk(
+        0,
+        &[plain(&["a", "b"], 0), cut[..cut.len() - 1].to_vec()],
+        &[],
+    );
+    let (batches, offsets) = drain_raw(&mut chunk, usize::MAX, &OPTIONS);
+    assert_eq!((batches.len(), offsets), (1, vec![2]));
+}
+
+#[test]
+fn records_that_a_poll_left_come_as_batches_afterwards() {
+    let mut chunk = chunk(0, &[plain(&["a", "b", "c"], 0), plain(&["d"], 3)], &[]);
+    let first = chunk.take(2, &OPTIONS).unwrap().unwrap();
+    assert_eq!(values(&first), ["a", "b"]);
+    let (batches, _) = drain_raw(&mut chunk, usize::MAX, &OPTIONS);
+    let left: Vec<String> = batches.iter().flat_map(raw_values).collect();
+    assert_eq!(left, ["c", "d"]);
+    assert_eq!(batches[0].base_offset, 2);
+    assert_eq!(batches.last().unwrap().next_offset, 4);
+}
+
+/// A message of an old format, without key and with a CRC that is not looked at.
+fn message(magic: u8, offset: i64, timestamp: i64, value: &[u8]) -> Vec<u8> {
+    let mut rest = vec![0, 0, 0, 0, magic, 0];
+    if magic == 1 {
+        rest.extend(timestamp.to_be_bytes());
+    }
+    rest.extend((-1_i32).to_be_bytes());
+    rest.extend(i32::try_from(value.len()).unwrap().to_be_bytes());
+    rest.extend(value);
+    let length = i32::try_from(rest.len()).unwrap();
+    [&offset.to_be_bytes()[..], &length.to_be_bytes(), &rest].concat()
+}
+
+#[test]
+fn messages_of_old_formats_become_batches_with_their_offsets() {
+    let all = [
+        message(1, 7, 1234, b"one"),
+        message(1, 8, 1235, b"two"),
+        message(0, 12, -1, b"three"),
+        plain(&["new"], 13),
+    ];
+    let unchecked = ReadOptions {
+        check_crcs: false,
+        ..OPTIONS
+    };
+    let (batches, offsets) = drain_raw(&mut chunk(8, &all, &[]), usize::MAX, &unchecked);
+    let facts: Vec<_> = batches
+        .iter()
+        .map(|batch| (batch.base_offset, batch.next_offset, raw_values(batch)))
+        .collect();
+    let text = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+    let expected = [
+        (8, 9, text(&["two"])),
+        (12, 13, text(&["three"])),
+        (13, 14, text(&["new"])),
+    ];
+    assert_eq!(facts, expected);
+    assert_eq!(offsets, [14]);
+    let (joined, _) = drain_raw(&mut chunk(0, &all, &[]), usize::MAX, &unchecked);
+    assert_eq!(raw_values(&joined[0]), ["one", "two"]);
+    assert!(
+        joined
+            .iter()
+            .all(|batch| crate::record::passes(batch, None).is_ok())
+    );
+}

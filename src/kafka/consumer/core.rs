@@ -11,11 +11,42 @@ use super::subscription::{PartitionState, Partitions, Position, no_offset};
 use super::{fetch, offsets};
 use crate::api::TopicPartition;
 use crate::clients::{
-    AutoOffsetReset, ClientError, ConsumerConfig, FetchedRecords, IsolationLevel,
+    AutoOffsetReset, ClientError, ConsumerConfig, FetchedBatches, FetchedRecords, IsolationLevel,
 };
 use crate::kafka::cluster::Cluster;
 use crate::kafka::errors::{api_error, code};
 use crate::shard::{self, JoinHandle, Notify};
+
+/// What a poll takes of a chunk.
+pub(super) trait Taken {
+    /// How many records.
+    fn count(&self) -> usize;
+    /// The offset to go on from.
+    fn next_offset(&self) -> i64;
+}
+
+/// Takes from a chunk up to so many records.
+type Take<T> = fn(&mut Chunk, usize, &ReadOptions) -> Result<Option<T>, ClientError>;
+
+impl Taken for FetchedRecords {
+    fn count(&self) -> usize {
+        self.records.len()
+    }
+
+    fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+}
+
+impl Taken for FetchedBatches {
+    fn count(&self) -> usize {
+        self.batches.iter().map(|batch| batch.count as usize).sum()
+    }
+
+    fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+}
 
 /// Errors that wait for a poll; further ones are dropped, since each comes again with the next try.
 const ERRORS_MAX: usize = 16;
@@ -288,6 +319,18 @@ impl Core {
     /// # Errors
     /// `Corrupt`, when nothing could be read before it.
     pub(super) fn take_records(&self) -> Result<Vec<FetchedRecords>, ClientError> {
+        self.take_ready(Chunk::take)
+    }
+
+    /// As [`Self::take_records`], batches as they are.
+    ///
+    /// # Errors
+    /// As [`Self::take_records`].
+    pub(super) fn take_batches(&self) -> Result<Vec<FetchedBatches>, ClientError> {
+        self.take_ready(Chunk::take_batches)
+    }
+
+    fn take_ready<T: Taken>(&self, take: Take<T>) -> Result<Vec<T>, ClientError> {
         let options = self.read_options();
         let mut left = self.max_records();
         let mut out = Vec::new();
@@ -301,9 +344,9 @@ impl Core {
                 later.push_back(chunk);
                 continue;
             }
-            match self.take_from(&mut chunk, left, &options) {
+            match self.take_from(&mut chunk, take, left, &options) {
                 Ok(Some(fetched)) => {
-                    left = left.saturating_sub(fetched.records.len());
+                    left = left.saturating_sub(fetched.count());
                     out.push(fetched);
                     // One piece per poll and partition when compressed data is opened bit by bit.
                     if chunk.has_more() {
@@ -342,25 +385,26 @@ impl Core {
         }
     }
 
-    fn take_from(
+    fn take_from<T: Taken>(
         &self,
         chunk: &mut Chunk,
+        take: Take<T>,
         max: usize,
         options: &ReadOptions,
-    ) -> Result<Option<FetchedRecords>, ClientError> {
+    ) -> Result<Option<T>, ClientError> {
         let current = |partitions: &mut Partitions| {
             partitions.current(&chunk.partition, chunk.stamp).is_some()
         };
         if !current(&mut self.partitions.borrow_mut()) {
             return Ok(None);
         }
-        let Some(fetched) = chunk.take(max, options)? else {
+        let Some(fetched) = take(chunk, max, options)? else {
             return Ok(None);
         };
         let mut partitions = self.partitions.borrow_mut();
         if let Some(state) = partitions.current(&chunk.partition, chunk.stamp) {
-            state.position = Position::At(fetched.next_offset);
-            state.fetch_at = state.fetch_at.max(fetched.next_offset);
+            state.position = Position::At(fetched.next_offset());
+            state.fetch_at = state.fetch_at.max(fetched.next_offset());
         }
         Ok(Some(fetched))
     }

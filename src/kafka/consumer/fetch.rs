@@ -15,7 +15,7 @@ use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
 use super::chunk::{Aborted, Chunk};
 use super::core::Core;
 use super::subscription::{Position, no_offset};
-use crate::api::TopicPartition;
+use crate::api::{SharedBuffer, TopicPartition};
 use crate::clients::{ApiErrorKind, AutoOffsetReset, ClientError, IsolationLevel};
 use crate::kafka::cluster::Purpose;
 use crate::kafka::errors::{self, api_error, code};
@@ -142,6 +142,9 @@ fn fetch_failed(core: &Core, broker: i32, wanted: &[FetchWanted], error: ClientE
 
 fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: FetchResponse) {
     let answer = core.next_answer();
+    let partitions = response.responses.iter().flat_map(|t| &t.partitions);
+    let bytes = partitions.map(|data| data.records.as_ref().map_or(0, Bytes::len));
+    let buffer = SharedBuffer::new(bytes.sum());
     for topic in response.responses {
         for data in topic.partitions {
             let asked = wanted.iter().find(|wanted| {
@@ -149,7 +152,7 @@ fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: Fet
                     && *wanted.partition.topic == *topic.topic.as_str()
             });
             match asked {
-                Some(asked) => take_partition(core, (broker, answer), asked, data),
+                Some(asked) => take_partition(core, (broker, answer, &buffer), asked, data),
                 None => tracing::debug!(broker, "a fetch brought what was not asked for"),
             }
         }
@@ -158,7 +161,7 @@ fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: Fet
 
 fn take_partition(
     core: &Core,
-    (broker, answer): (i32, u64),
+    (broker, answer, buffer): (i32, u64, &Rc<SharedBuffer>),
     asked: &FetchWanted,
     mut data: PartitionData,
 ) {
@@ -187,6 +190,7 @@ fn take_partition(
     }
     let mut chunk = chunk_of(broker, asked, records, data);
     chunk.answer = answer;
+    chunk.buffer = Rc::clone(buffer);
     if chunk.is_cut_off() {
         // Nothing whole in it: the partition keeps its place at the front, where a broker gives at
         // least one whole batch.

@@ -4,6 +4,7 @@
 //! driver (core) ──→ committed offsets, starts and ends (offsets) ──→ positions (subscription)
 //!    │  one fetch in flight per broker                                   ↑
 //!    └────────→ fetch ──→ chunks, as they came ──→ poll: decode (chunk) ─┘──→ FetchedRecords
+//!                                                    poll_batches: as they are ──→ FetchedBatches
 //! membership, heartbeat (group) ──→ events ──→ poll
 //! ```
 //!
@@ -29,7 +30,7 @@ use async_trait::async_trait;
 use self::core::Core;
 use self::subscription::Position;
 use crate::api::TopicPartition;
-use crate::clients::{ClientError, Consumer, ConsumerConfig, Polled, Subscription};
+use crate::clients::{ClientError, Consumer, ConsumerConfig, FetchedBatches, Polled, Subscription};
 use crate::shard;
 
 /// A consumer of a Kafka cluster (Kafka: `KafkaConsumer` with `group.protocol=classic`).
@@ -75,6 +76,60 @@ impl KafkaConsumer {
         let records = core.take_records()?;
         Ok((!records.is_empty()).then_some(Polled::Records(records)))
     }
+
+    /// What a poll for batches can give at once.
+    async fn batches_now(&self) -> Result<Option<Vec<FetchedBatches>>, ClientError> {
+        let core = &self.core;
+        if core.is_closed() {
+            return Err(ClientError::Closed);
+        }
+        if core.membership.is_subscribed() {
+            return Err(ClientError::Config {
+                key: "assignment",
+                reason: "whole batches are for partitions that were assigned by hand".to_owned(),
+            });
+        }
+        if let Some(error) = core.take_error() {
+            return Err(error);
+        }
+        if !core.has_ready() {
+            return Ok(None);
+        }
+        core.release_ready();
+        shard::yield_now().await;
+        let batches = core.take_batches()?;
+        Ok((!batches.is_empty()).then_some(batches))
+    }
+
+    /// Asks `now` whenever there is news; `None` when the time is over.
+    async fn wait_for<T, F>(
+        &self,
+        limit: Duration,
+        now: impl Fn() -> F,
+    ) -> Result<Option<T>, ClientError>
+    where
+        F: Future<Output = Result<Option<T>, ClientError>>,
+    {
+        let core = &self.core;
+        let deadline = Instant::now().checked_add(limit);
+        loop {
+            let mark = core.news.mark();
+            if let Some(found) = now().await? {
+                return Ok(Some(found));
+            }
+            let left = deadline.map_or(Duration::MAX, |at| {
+                at.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                // Polls without patience shall not starve what works for them.
+                shard::yield_now().await;
+                return Ok(None);
+            }
+            shard::timeout(left, core.news.changed_since(mark))
+                .await
+                .unwrap_or(());
+        }
+    }
 }
 
 impl Drop for KafkaConsumer {
@@ -108,24 +163,14 @@ impl Consumer for KafkaConsumer {
         let core = &self.core;
         let _guard = core.poll_begins();
         core.membership.poll_begins(core);
-        let deadline = Instant::now().checked_add(timeout);
-        loop {
-            let mark = core.news.mark();
-            if let Some(polled) = self.poll_now().await? {
-                return Ok(polled);
-            }
-            let left = deadline.map_or(Duration::MAX, |at| {
-                at.saturating_duration_since(Instant::now())
-            });
-            if left.is_zero() {
-                // Polls without patience shall not starve what works for them.
-                shard::yield_now().await;
-                return Ok(Polled::Idle);
-            }
-            shard::timeout(left, core.news.changed_since(mark))
-                .await
-                .unwrap_or(());
-        }
+        let polled = self.wait_for(timeout, || self.poll_now()).await?;
+        Ok(polled.unwrap_or(Polled::Idle))
+    }
+
+    async fn poll_batches(&self, timeout: Duration) -> Result<Vec<FetchedBatches>, ClientError> {
+        let _guard = self.core.poll_begins();
+        let batches = self.wait_for(timeout, || self.batches_now()).await?;
+        Ok(batches.unwrap_or_default())
     }
 
     fn assignment(&self) -> Vec<TopicPartition> {

@@ -4,17 +4,19 @@
 //! batch may still take and encodes it; everything else (opening, growing, closing, memory, too large)
 //! is the slow path.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Identity, OpenBatch, note};
+use crate::api::RawBatch;
 use crate::clients::{
-    Ack, Acked, Append, ClientError, ProducerConfig, ProducerRecord, RecordToken, Slices,
-    TopicHandle, partition_for_key,
+    Ack, Acked, Append, AppendBatch, ClientError, ProducerConfig, ProducerRecord, RecordToken,
+    Slices, TopicHandle, partition_for_key,
 };
 use crate::kafka::errors::{api_error, code};
-use crate::record::{BatchBuilder, HEADER_BYTES};
+use crate::record::{BatchBuilder, Compression, HEADER_BYTES, passes};
 use crate::shard::take_vec;
 
 /// Size of a partition's first batch, and how much a keyless stream writes to one partition before the
@@ -108,8 +110,12 @@ pub(super) struct Accumulator {
     max_request_size: usize,
     buffer_memory: usize,
     compression: crate::record::CompressionConfig,
-    /// Bytes of `buffer.memory` in use.
+    /// The codec that whole batches must have; `None` when they keep theirs.
+    codec: Option<Compression>,
+    /// Bytes of `buffer.memory` in use, without those of `shared`.
     pub(super) memory: usize,
+    /// Bytes of the buffers that whole batches are slices of.
+    shared: Rc<Cell<usize>>,
     /// What the last refused append needed; 0 when none was refused since memory came back.
     pub(super) memory_wanted: usize,
     /// Records appended whose fate is open.
@@ -141,7 +147,9 @@ impl Accumulator {
             max_request_size: config.max_request_size,
             buffer_memory: config.buffer_memory,
             compression: config.compression,
+            codec: config.compression_set.then_some(config.compression.codec),
             memory: 0,
+            shared: Rc::default(),
             memory_wanted: 0,
             unresolved: 0,
             unreported: 0,
@@ -268,6 +276,44 @@ impl Accumulator {
         Ok(index)
     }
 
+    /// See [`crate::clients::Producer::append_batch`].
+    pub(super) fn append_batch(
+        &mut self,
+        handle: TopicHandle,
+        partition: i32,
+        raw: &RawBatch,
+        number: u64,
+    ) -> Result<AppendBatch, ClientError> {
+        self.check_usable()?;
+        let (at, _) = self.select(handle, Some(partition), None)?;
+        let refused_from = self.topics[handle.0 as usize].largest;
+        if let Err(reason) = passes(raw, self.codec) {
+            return Ok(AppendBatch::Unfit(reason));
+        }
+        let size = raw.bytes.len();
+        if size > self.max_request_size {
+            return Ok(AppendBatch::Unfit("it is larger than max.request.size"));
+        }
+        // One record can't be made smaller.
+        if size > refused_from && raw.count > 1 {
+            return Ok(AppendBatch::Unfit("the topic refuses batches of its size"));
+        }
+        let cost = raw.buffer.cost();
+        if self.used() > 0 && self.used() + cost > self.buffer_memory {
+            self.refuse(cost);
+            return Ok(AppendBatch::Full);
+        }
+        self.close_batch(handle, at);
+        let partition = &mut self.topics[handle.0 as usize].partitions[at];
+        let batch = Batch::whole(raw, number, partition.next_serial, &self.shared);
+        partition.next_serial += 1;
+        partition.closed.push_back(batch);
+        self.unresolved += raw.count as usize;
+        self.unreported += raw.count as usize;
+        self.sender_due = true;
+        Ok(AppendBatch::Taken)
+    }
+
     /// The partition of a record.
     #[inline]
     fn select(
@@ -314,8 +360,8 @@ impl Accumulator {
         need: usize,
     ) -> Result<Room, ClientError> {
         let size = HEADER_BYTES + need;
-        let free = self.buffer_memory.saturating_sub(self.memory);
-        let unused = self.memory == 0;
+        let free = self.buffer_memory.saturating_sub(self.used());
+        let unused = self.used() == 0;
         let Some(topic) = self.topics.get_mut(handle.0 as usize) else {
             return Err(ClientError::Closed);
         };
@@ -409,7 +455,12 @@ impl Accumulator {
 
     /// Whether an append that was refused may succeed now.
     pub(super) fn has_room(&self) -> bool {
-        self.memory == 0 || self.memory + self.memory_wanted <= self.buffer_memory
+        self.used() == 0 || self.used() + self.memory_wanted <= self.buffer_memory
+    }
+
+    /// Bytes of `buffer.memory` in use.
+    pub(super) fn used(&self) -> usize {
+        self.memory + self.shared.get()
     }
 
     /// Records the fate of a batch: acknowledged at a base offset (−1 = unknown), or given up.

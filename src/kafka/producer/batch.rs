@@ -1,12 +1,17 @@
 //! Batches on their way: open, waiting to be sent, in flight; and which records of the caller are in
 //! them.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
+use crate::api::{RawBatch, SharedBuffer};
 use crate::record::{
-    BatchBuilder, Batches, CompressionConfig, DecodeOptions, ProducerFields, RecordBytes,
-    RecordError, RecordHeader, RecordRef, decode, headers, rewrite_producer_fields,
+    BatchBuilder, Batches, CompressionConfig, DecodeOptions, HEADER_BYTES, ProducerFields,
+    RecordBytes, RecordError, RecordHeader, RecordRef, codec_of, decode, headers,
+    rewrite_producer_fields, rewritten_header,
 };
 use crate::shard::{PooledVec, take_vec};
 
@@ -83,6 +88,50 @@ pub(super) enum Payload {
     Raw(BatchBuilder),
     /// As it goes over the wire.
     Finished(Rc<PooledVec>),
+    /// A whole batch of the caller's.
+    Whole(Whole),
+}
+
+/// A batch of the caller's: its bytes, shared with the buffer that it was read into, and the header that
+/// it gets here.
+#[derive(Debug)]
+pub(super) struct Whole {
+    bytes: Bytes,
+    header: Option<[u8; HEADER_BYTES]>,
+    _held: Held,
+}
+
+/// Counts a shared buffer in `total` once, for as long as a batch holds it.
+#[derive(Debug)]
+struct Held {
+    buffer: Rc<SharedBuffer>,
+    total: Rc<Cell<usize>>,
+}
+
+impl Held {
+    fn new(buffer: &Rc<SharedBuffer>, total: &Rc<Cell<usize>>) -> Self {
+        total.set(total.get() + buffer.hold());
+        Self {
+            buffer: Rc::clone(buffer),
+            total: Rc::clone(total),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let freed = self.buffer.release();
+        self.total.set(self.total.get().saturating_sub(freed));
+    }
+}
+
+/// The bytes of a finished batch.
+#[derive(Debug)]
+pub(super) enum Wire<'a> {
+    /// Header and records.
+    Built(&'a Rc<PooledVec>),
+    /// The header, and the records of a batch that came whole.
+    Whole(&'a [u8; HEADER_BYTES], Bytes),
 }
 
 /// A batch that can't be finished or split, and why.
@@ -120,11 +169,39 @@ impl Batch {
         }
     }
 
+    /// A batch that was appended whole. What it is a slice of counts in `shared`.
+    pub(super) fn whole(
+        raw: &RawBatch,
+        number: u64,
+        serial: u64,
+        shared: &Rc<Cell<usize>>,
+    ) -> Self {
+        Self {
+            serial,
+            count: raw.count,
+            payload: Payload::Whole(Whole {
+                bytes: raw.bytes.clone(),
+                header: None,
+                _held: Held::new(&raw.buffer, shared),
+            }),
+            runs: vec![Run {
+                batch: number,
+                first: 0,
+                count: raw.count,
+            }],
+            created: Instant::now(),
+            attempts: 0,
+            sequence: None,
+            memory: 0,
+        }
+    }
+
     /// Bytes so far; after [`Batch::finish`] those on the wire.
     pub(super) fn len(&self) -> usize {
         match &self.payload {
             Payload::Raw(builder) => builder.len_bytes(),
             Payload::Finished(bytes) => bytes.len(),
+            Payload::Whole(whole) => whole.bytes.len(),
         }
     }
 
@@ -139,6 +216,12 @@ impl Batch {
                 let empty = BatchBuilder::new(Vec::new(), CompressionConfig::NONE);
                 let done = std::mem::replace(builder, empty);
                 self.payload = Payload::Finished(Rc::new(PooledVec::from(done.into_bytes())));
+                Ok(())
+            }
+            Payload::Whole(whole) => {
+                if whole.header.is_none() || !unchanged {
+                    whole.header = Some(rewritten_header(&whole.bytes, &fields, 0)?);
+                }
                 Ok(())
             }
             Payload::Finished(_) if unchanged => Ok(()),
@@ -157,10 +240,28 @@ impl Batch {
     }
 
     /// The finished bytes.
-    pub(super) fn bytes(&self) -> Option<&Rc<PooledVec>> {
+    pub(super) fn wire(&self) -> Option<Wire<'_>> {
         match &self.payload {
-            Payload::Finished(bytes) => Some(bytes),
             Payload::Raw(_) => None,
+            Payload::Finished(bytes) => Some(Wire::Built(bytes)),
+            Payload::Whole(whole) => {
+                let header = whole.header.as_ref()?;
+                Some(Wire::Whole(header, whole.bytes.slice(HEADER_BYTES..)))
+            }
+        }
+    }
+
+    /// Finished bytes to read records from, and the codec for those of its parts: a batch that came whole
+    /// keeps its own. Its header is the one that it came with.
+    fn to_split(&self, configured: CompressionConfig) -> (&[u8], CompressionConfig) {
+        let bytes: &[u8] = match &self.payload {
+            Payload::Raw(_) => &[],
+            Payload::Finished(bytes) => bytes,
+            Payload::Whole(whole) => &whole.bytes,
+        };
+        match codec_of(bytes) {
+            codec if codec == configured.codec => (bytes, configured),
+            codec => (bytes, codec.into()),
         }
     }
 
@@ -181,11 +282,10 @@ impl Batch {
         compression: CompressionConfig,
         max_decompressed: usize,
     ) -> Result<[Self; 2], RecordError> {
-        let empty = PooledVec::default();
-        let bytes: &PooledVec = self.bytes().map_or(&empty, AsRef::as_ref);
+        let (bytes, compression) = self.to_split(compression);
         let mut records = Vec::new();
         let mut decompressed = Vec::new();
-        let mut buffer: &[u8] = bytes;
+        let mut buffer = bytes;
         if let Some(batch) = Batches::new(bytes).next() {
             let options = DecodeOptions {
                 max_decompressed,
@@ -205,14 +305,8 @@ impl Batch {
         });
         let (runs, later_runs) = split_runs(&self.runs, middle);
         Ok([
-            self.half(buffer, first, compression, (runs, base), self.memory / 2)?,
-            self.half(
-                buffer,
-                second,
-                compression,
-                (later_runs, later),
-                self.memory - self.memory / 2,
-            )?,
+            self.half(buffer, first, compression, (runs, base))?,
+            self.half(buffer, second, compression, (later_runs, later))?,
         ])
     }
 
@@ -222,9 +316,8 @@ impl Batch {
         records: &[RecordRef],
         compression: CompressionConfig,
         (runs, sequence): (Vec<Run>, Option<Sequence>),
-        memory: usize,
     ) -> Result<Self, RecordError> {
-        let room = take_vec(buffer.len() / 2 + crate::record::HEADER_BYTES).into_inner();
+        let room = take_vec(buffer.len() / 2 + HEADER_BYTES).into_inner();
         let mut builder = BatchBuilder::new(room, compression);
         for record in records {
             let fields: Vec<RecordHeader<'_>> =
@@ -241,9 +334,10 @@ impl Batch {
             // Sent alone, as a retry is.
             attempts: self.attempts.max(1),
             sequence: None,
-            memory,
+            memory: 0,
         };
         half.finish(sequence)?;
+        half.memory = half.len();
         Ok(half)
     }
 }

@@ -1,7 +1,7 @@
 //! The producer: gathers records into batches, sends them, and reports the fate of each record once.
 //!
 //! ```text
-//! append ─→ accumulator (open batch, closed batches per partition) ─→ sender ─→ connection of the leader
+//! append ─→ accumulator (open batch, closed and whole ones per partition) ─→ sender ─→ connection of the leader
 //!   acks ←─────────────────────── settle ←──────── responses ←──────────────────────┘
 //! ```
 //!
@@ -26,6 +26,8 @@ mod response;
 mod sender;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod whole_tests;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -38,9 +40,10 @@ use self::identity::IdentityState;
 use self::sender::InFlight;
 use super::cluster::Cluster;
 use super::errors::{api_error, code, kind};
+use crate::api::RawBatch;
 use crate::clients::{
-    Ack, ApiErrorKind, Append, ClientError, Producer, ProducerConfig, ProducerRecord, RecordToken,
-    Slices, TopicHandle,
+    Ack, ApiErrorKind, Append, AppendBatch, ClientError, Producer, ProducerConfig, ProducerRecord,
+    RecordToken, Slices, TopicHandle,
 };
 use crate::shard::{self, JoinHandle, Notify};
 
@@ -213,6 +216,19 @@ impl Producer for KafkaProducer {
     ) -> Result<u32, (u32, ClientError)> {
         let mut accumulator = self.inner.accumulator.borrow_mut();
         let result = accumulator.append_slices(topic, slices, from, batch);
+        self.wake_if_due(&mut accumulator);
+        result
+    }
+
+    fn append_batch(
+        &self,
+        topic: TopicHandle,
+        partition: i32,
+        batch: &RawBatch,
+        batch_number: u64,
+    ) -> Result<AppendBatch, ClientError> {
+        let mut accumulator = self.inner.accumulator.borrow_mut();
+        let result = accumulator.append_batch(topic, partition, batch, batch_number);
         self.wake_if_due(&mut accumulator);
         result
     }

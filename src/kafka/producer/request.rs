@@ -5,7 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use kafka_protocol::messages::ProduceRequest;
 
-use super::batch::Batch;
+use super::batch::{Batch, Wire};
 use crate::clients::{Acks, ClientError};
 use crate::kafka::connection::Connection;
 use crate::kafka::protocol::{Frame, Piece};
@@ -63,10 +63,17 @@ pub(super) fn frame(
         for part in topic {
             let partition = i32::try_from(part.partition).unwrap_or(i32::MAX);
             body.put(&partition.to_be_bytes());
-            if let Some(bytes) = part.batch.bytes() {
-                body.length(bytes.len());
-                body.flush();
-                body.frame.tail.push(Piece::Batch(Rc::clone(bytes)));
+            match part.batch.wire() {
+                Some(Wire::Built(bytes)) => {
+                    body.length(bytes.len());
+                    body.piece(Piece::Batch(Rc::clone(bytes)));
+                }
+                Some(Wire::Whole(header, records)) => {
+                    body.length(header.len() + records.len());
+                    body.put(header);
+                    body.piece(Piece::Own(records));
+                }
+                None => {}
             }
             body.tags();
         }
@@ -90,6 +97,11 @@ impl Body<'_> {
             true => self.frame.head.extend_from_slice(bytes),
             false => self.mid.extend_from_slice(bytes),
         }
+    }
+
+    fn piece(&mut self, piece: Piece) {
+        self.flush();
+        self.frame.tail.push(piece);
     }
 
     fn flush(&mut self) {

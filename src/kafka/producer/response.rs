@@ -263,11 +263,14 @@ impl Inner {
             partition: at,
             batch,
         } = part;
+        let memory = batch.memory;
         let max = DecodeOptions::MAX_DECOMPRESSED.max(self.config.max_request_size);
         let split = batch.split(self.config.compression, max);
         let mut accumulator = self.accumulator.borrow_mut();
         match split {
             Ok([first, second]) => {
+                let halves = first.memory + second.memory;
+                accumulator.memory = accumulator.memory.saturating_sub(memory) + halves;
                 let Some(topic) = accumulator.topics.get_mut(topic) else {
                     return;
                 };

@@ -17,16 +17,16 @@ use crate::kafka::mock_broker::{
 };
 use crate::record::{Batches, Compression, CompressionConfig};
 
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
-fn config(mock: &MockCluster) -> ProducerConfig {
+pub(super) fn config(mock: &MockCluster) -> ProducerConfig {
     ProducerConfig {
         common: test_config(mock),
         ..ProducerConfig::default()
     }
 }
 
-fn record(value: &[u8]) -> ProducerRecord<'_> {
+pub(super) fn record(value: &[u8]) -> ProducerRecord<'_> {
     ProducerRecord {
         partition: None,
         timestamp: 1_700_000_000_000,
@@ -37,14 +37,24 @@ fn record(value: &[u8]) -> ProducerRecord<'_> {
 }
 
 /// Appends, waiting for room.
-async fn append(producer: &KafkaProducer, topic: TopicHandle, r: &ProducerRecord<'_>, index: u32) {
+pub(super) async fn append(
+    producer: &KafkaProducer,
+    topic: TopicHandle,
+    r: &ProducerRecord<'_>,
+    index: u32,
+) {
     let token = RecordToken { batch: 1, index };
     while producer.append(topic, r, token).unwrap() == Append::Full {
         producer.ready().await.unwrap();
     }
 }
 
-async fn append_numbers(producer: &KafkaProducer, topic: TopicHandle, from: u32, to: u32) {
+pub(super) async fn append_numbers(
+    producer: &KafkaProducer,
+    topic: TopicHandle,
+    from: u32,
+    to: u32,
+) {
     for number in from..to {
         append(
             producer,
@@ -78,14 +88,14 @@ fn fates(producer: &KafkaProducer) -> HashMap<u32, Fate> {
     all
 }
 
-fn numbers(from: u32, to: u32) -> Vec<Vec<u8>> {
+pub(super) fn numbers(from: u32, to: u32) -> Vec<Vec<u8>> {
     (from..to)
         .map(|number| number.to_string().into_bytes())
         .collect()
 }
 
 /// An answer with this error for each partition of the request.
-fn refuse(call: &Call, code: i16) -> Reply {
+pub(super) fn refuse(call: &Call, code: i16) -> Reply {
     let request: ProduceRequest = call.request();
     let topics = request.topic_data.iter().map(|topic| {
         let partitions = topic.partition_data.iter().map(|data| {
@@ -103,7 +113,7 @@ fn refuse(call: &Call, code: i16) -> Reply {
 }
 
 /// Refuses the first `times` Produce requests.
-fn refuse_first(mock: &MockCluster, times: usize, code: i16) {
+pub(super) fn refuse_first(mock: &MockCluster, times: usize, code: i16) {
     let mut left = times;
     mock.on(ApiKey::Produce, move |call, _| {
         if left == 0 {
@@ -1035,7 +1045,7 @@ fn a_restarted_broker_gets_what_it_missed() {
 }
 
 /// What a moody broker does next. Leaders move between the two now and then.
-fn mood(call: &Call, world: &mut World) -> Reply {
+pub(super) fn mood(call: &Call, world: &mut World) -> Reply {
     if fastrand::u8(..100) < 4 {
         let partitions = world.topics.get_mut("t").unwrap();
         let moved = &mut partitions[fastrand::usize(..3)];

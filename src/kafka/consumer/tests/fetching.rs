@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use kafka_protocol::messages::ApiKey;
 
 use super::*;
-use crate::clients::AutoOffsetReset;
+use crate::clients::{AutoOffsetReset, Subscription};
 use crate::kafka::mock_broker::{Reply, answer, fetch_response, on_each_runtime};
 use crate::shard;
 
@@ -489,5 +489,51 @@ fn compressed_answers_that_are_taken_bit_by_bit_are_bounded_too() {
             let waiting: Vec<u64> = consumer.core.answers_waiting();
             assert!(waiting.len() <= 2, "{waiting:?}");
         }
+    });
+}
+
+#[test]
+fn batches_of_every_partition_come_whole_and_an_empty_list_when_there_are_none() {
+    on_each_runtime(|| async {
+        let cluster = MockCluster::start(2);
+        cluster.topic("t", 3);
+        for partition in 0..3 {
+            fill(&cluster, "t", partition, "v", 30);
+        }
+        let consumer = KafkaConsumer::new(ConsumerConfig {
+            max_partition_fetch_bytes: 300,
+            ..config(&cluster)
+        });
+        consumer.assign((0..3).map(|partition| tp("t", partition)).collect());
+        consumer.seek(&tp("t", 1), 4);
+        let mut next = [0, 4, 0];
+        while next != [30; 3] {
+            let all = consumer.poll_batches(SOON).await.unwrap();
+            assert!(!all.is_empty());
+            for fetched in all {
+                let known = &mut next[fetched.source.partition as usize];
+                let first = &fetched.batches[0];
+                // The batch that the position lies in begins before it.
+                assert!(first.base_offset == *known || (*known, first.base_offset) == (4, 3));
+                assert_eq!(first.skip_before, *known);
+                assert_eq!(
+                    fetched.batches.last().unwrap().next_offset,
+                    fetched.next_offset
+                );
+                *known = fetched.next_offset;
+                let position = consumer.position(&fetched.source).await.unwrap();
+                assert!(position >= fetched.next_offset);
+            }
+        }
+        let none = consumer.poll_batches(Duration::from_millis(30)).await;
+        assert!(none.unwrap().is_empty());
+        assert_eq!(consumer.lag(), Some(0));
+        let member = KafkaConsumer::new(ConsumerConfig {
+            group_id: Some("g".to_owned()),
+            ..config(&cluster)
+        });
+        member.subscribe(Subscription::Topics(vec!["t".to_owned()]));
+        let refused = member.poll_batches(SOON).await.unwrap_err();
+        assert!(refused.to_string().contains("by hand"), "{refused}");
     });
 }
