@@ -1,6 +1,8 @@
 //! JSON texts: finding their end, undoing and making escapes, and encodings other than UTF-8.
 
 use super::parser::ParseError;
+#[cfg(target_arch = "x86_64")]
+use super::wide::Stop;
 use super::window::{EMPTY, PADDED, Unescaped, Window};
 use crate::api::data::text::decode_utf8;
 
@@ -180,6 +182,21 @@ const ESCAPED_LEN: [u8; 128] = {
 /// Invalid UTF-8 becomes U+FFFD as in Java.
 #[inline]
 pub(super) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
+    #[cfg(target_arch = "x86_64")]
+    if super::wide::available() {
+        out.reserve(text.len() + text.len() / 4 + 66);
+        out.push(b'"');
+        let done = super::wide::escape(text, out);
+        if let Some(rest) = text.get(done..).filter(|rest| !rest.is_empty()) {
+            append_any(rest, out);
+        }
+        return out.push(b'"');
+    }
+    append_quoted_by_window(text, out);
+}
+
+/// As [`append_quoted`], on any CPU.
+pub(super) fn append_quoted_by_window(text: &[u8], out: &mut Vec<u8>) {
     out.reserve(text.len() + text.len() / 4 + 18);
     out.push(b'"');
     let mut rest = text;
@@ -369,6 +386,19 @@ pub(super) fn unescape_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     if bytes.len() > 20_000_000 {
         return None;
     }
+    #[cfg(target_arch = "x86_64")]
+    if super::wide::available() {
+        return match super::wide::unescape(bytes, out) {
+            Stop::Closed(at) => Some(at + 1),
+            Stop::Look(at) => Some(at + unescape_by_window(bytes.get(at..)?, out)?),
+            Stop::Open => None,
+        };
+    }
+    unescape_by_window(bytes, out)
+}
+
+/// As [`unescape_bytes`], on any CPU.
+pub(super) fn unescape_by_window(bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let mut at = 0;
     let mut buffer = [0; PADDED];
     let mut room = EMPTY;

@@ -9,6 +9,8 @@ mod parser;
 mod reader;
 mod schema;
 mod text;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 mod window;
 mod writer;
 
