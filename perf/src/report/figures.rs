@@ -136,8 +136,8 @@ pub(super) static FIGURES: [Figure; 28] = [
     headline(row(Key::Rate, "Records per second, steady", PerSecond, Higher, |run| steady(run, |span| span.records as f64 / span.seconds))),
     headline(row(Key::ByteRate, "Payload per second, steady", BytesPerSecond, Higher, |run| steady(run, |span| span.bytes as f64 / span.seconds))),
     headline(row(Key::Cpu, "CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds)))),
-    row(Key::UserCpu, "… of it in user mode", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.user_seconds))),
-    row(Key::SystemCpu, "… of it in the kernel", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.system_seconds))),
+    row(Key::UserCpu, "… of it in user mode", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, user_seconds(span)))),
+    row(Key::SystemCpu, "… of it in the kernel", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds - user_seconds(span)))),
     headline(row(Key::WholeCpu, "CPU per record, whole life", Nanoseconds, Lower, |run| Some(per_record(&run.whole, run.whole.user_seconds + run.whole.system_seconds)))),
     row(Key::WholeRate, "Records per second, whole life", PerSecond, Higher, |run| (run.whole.records > 0).then_some(run.whole.records as f64 / run.whole.seconds)),
     row(Key::Records, "Records moved, whole life", Count, Neither, |run| Some(run.whole.records as f64)),
@@ -182,6 +182,13 @@ fn steady(run: &Run, read: impl Fn(&Span) -> f64) -> Option<f64> {
 /// Nanoseconds; not finite without records, which [`Figure::of`] leaves out.
 fn per_record(span: &Span, seconds: f64) -> f64 {
     seconds * 1e9 / span.records as f64
+}
+
+/// The kernel keeps the sum exactly and estimates the parts, so that between two looks close to each
+/// other one of them can seem to shrink.
+fn user_seconds(span: &Span) -> f64 {
+    let both = span.user_seconds + span.system_seconds;
+    span.user_seconds.clamp(0.0, both.max(0.0))
 }
 
 /// Runs end when their time is used up too, with however many records: only the ratio compares.
@@ -232,6 +239,15 @@ mod tests {
         assert!((of(Key::BrokerCpu) - 500.0).abs() < 1e-6);
         assert!((of(Key::WorkerCores) - 0.2).abs() < 1e-9);
         assert_eq!(of(Key::VoluntaryRate), 2_000.0);
+    }
+
+    #[test]
+    fn a_part_of_the_cpu_time_that_seems_to_shrink_is_none() {
+        let mut run = sample::run("kcat", 1);
+        let span = run.steady.as_mut().unwrap();
+        (span.user_seconds, span.system_seconds) = (0.09, -0.01);
+        assert_eq!(figure(Key::UserCpu).of(&run), figure(Key::Cpu).of(&run));
+        assert_eq!(figure(Key::SystemCpu).of(&run), Some(0.0));
     }
 
     #[test]

@@ -157,6 +157,7 @@ fn noise_floor(out: &mut String, summary: &Summary<'_>) {
     );
     let lines: Vec<Vec<String>> = floor
         .iter()
+        .filter(|(figure, _)| figure.headline)
         .map(|(figure, percent)| vec![figure.title.to_owned(), format!("{} %", digits(*percent))])
         .collect();
     columns(out, &lines);

@@ -32,15 +32,38 @@ fn aims(summary: &Summary<'_>) -> Markup {
         return html! {};
     }
     let count = |wanted: fn(&Outcome) -> bool| outcomes(summary).filter(wanted).count();
-    let bound = count(|outcome| matches!(outcome, Outcome::BrokerBound(_)));
-    let open = count(|outcome| *outcome == Outcome::NoFigure);
+    let tally = [
+        (
+            "good",
+            "✓",
+            "met",
+            count(|outcome| *outcome == Outcome::Met),
+        ),
+        (
+            "good",
+            "✓",
+            "broker-bound",
+            count(|outcome| matches!(outcome, Outcome::BrokerBound(_))),
+        ),
+        (
+            "bad",
+            "✗",
+            "not met",
+            count(|outcome| *outcome == Outcome::NotMet),
+        ),
+        (
+            "",
+            "",
+            "without a figure",
+            count(|outcome| *outcome == Outcome::NoFigure),
+        ),
+    ];
     html! {
         h2 { "Aims" }
         ul class="tally" {
-            li { span class="verdict good" { "✓ " (count(|outcome| *outcome == Outcome::Met)) " met" } }
-            @if bound > 0 { li { span class="verdict good" { "✓ " (bound) " broker-bound" } } }
-            li { span class="verdict bad" { "✗ " (count(|outcome| *outcome == Outcome::NotMet)) " not met" } }
-            @if open > 0 { li { span class="verdict" { (open) " without a figure" } } }
+            @for (class, sign, words, count) in tally.iter().filter(|(.., count)| *count > 0) {
+                li { span class={ "verdict " (class) } { (sign) " " (count) " " (words) } }
+            }
         }
         div class="scroll" {
             table {

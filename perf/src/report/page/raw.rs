@@ -17,8 +17,9 @@ pub(super) fn render(summary: &Summary<'_>) -> Markup {
     html! {
         h2 { "How to repeat a row, and all runs" }
         p {
-            "The first command of a scenario measures it again, with peers and checks. The others are what a run consists of: \
-            by hand, in this order, with the files shown. Everything below is in " code { "results.json" } " too."
+            "The first command of a scenario measures it again, with peers and checks. The others are what took part in a run, \
+            the worker first and the broker after it, with the files that they read: start the broker first to do it by hand. \
+            Everything below is in " code { "results.json" } " too."
         }
         @for (index, scenario) in summary.scenarios.iter().enumerate() {
             details {
