@@ -38,6 +38,9 @@ const LOOK: Duration = Duration::from_micros(500);
 /// How long the last records may take.
 const STRAGGLERS: Duration = Duration::from_secs(20);
 
+/// Longer ones count as ten minutes.
+const LONGEST_MICROS: u64 = 600_000_000;
+
 /// Times that all parts of a run share.
 #[derive(Debug, Clone)]
 struct Schedule {
@@ -83,8 +86,8 @@ struct Found {
 
 impl Found {
     fn new(schedule: Schedule) -> Result<Self> {
-        let histogram =
-            Histogram::new(3).map_err(|e| Error::Usage(format!("no histogram: {e}")))?;
+        let histogram = Histogram::new_with_bounds(1, LONGEST_MICROS, 3)
+            .map_err(|e| Error::Usage(format!("no histogram: {e}")))?;
         Ok(Self {
             histogram,
             numbers: verify::Seen::new(schedule.records),
@@ -190,7 +193,7 @@ fn at_rate(session: &mut Session, job: &Job<'_>, worker: &mut Worker, run: &mut 
     let sent = session.topics.0.runtime().block_on(sending);
     watched?;
     sent.map_err(|e| Error::Run(format!("sending: {e}")))??;
-    record(&schedule, worker, found?, run)
+    record(&schedule, worker, &found?, size, run)
 }
 
 fn joined<T>(thread: JoinHandle<T>) -> Result<T> {
@@ -225,7 +228,14 @@ fn watch(
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds with six digits")]
-fn record(schedule: &Schedule, worker: &Worker, found: Found, run: &mut Run) -> Result<()> {
+fn record(
+    schedule: &Schedule,
+    worker: &Worker,
+    found: &Found,
+    size: usize,
+    run: &mut Run,
+) -> Result<()> {
+    let size = size as u64;
     let ms = |micros: u64| micros as f64 / 1000.0;
     let h = &found.histogram;
     let curve = h
@@ -250,7 +260,7 @@ fn record(schedule: &Schedule, worker: &Worker, found: Found, run: &mut Run) -> 
     if let (Some(from), Some(to)) = (from, to)
         && to.records > from.records
     {
-        let steady = span(from, to, 0);
+        let steady = span(from, to, size);
         let broker = steady.broker_user_seconds + steady.broker_system_seconds;
         run.broker_cores_busy = (broker > 0.0).then_some(broker / steady.seconds);
         run.steady = Some(steady);
@@ -372,4 +382,34 @@ fn read_file(
         arrived.store(found.numbers.distinct(), Ordering::Relaxed);
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Data, Form, Generator};
+
+    #[test]
+    fn latency_counts_from_the_time_a_record_was_due() {
+        let schedule = Schedule {
+            start: Instant::now(),
+            rate: 1000,
+            records: 20,
+            counted_from: 10,
+        };
+        let mut found = Found::new(schedule.clone()).unwrap();
+        let generator = Generator::new(Data::Text, 50);
+        // A stall: everything arrives 100 ms after the start, whenever it was due.
+        let now = schedule.start + Duration::from_millis(100);
+        for record in 0..20 {
+            let mut value = Vec::new();
+            generator.append(record, Form::Plain, &mut value);
+            found.add(&value, now);
+        }
+        assert!(found.whole());
+        assert_eq!(found.histogram.len(), 10);
+        let ms = |micros: u64| micros.div_ceil(1000);
+        assert_eq!(ms(found.histogram.min()), 81);
+        assert_eq!(ms(found.histogram.max()), 91);
+    }
 }

