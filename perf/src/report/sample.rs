@@ -251,7 +251,7 @@ fn failing() -> ScenarioResult {
     made.runs = rounds(&["ringmain", "apache-connect"], run);
     for run in &mut made.runs {
         if run.system == "apache-connect" {
-            run.error = Some("no REST answer within 60 s\nlast lines of its log:\n<java.net.BindException: Address already in use>".into());
+            run.error = Some("no REST answer within 60 s\n<java.net.BindException: Address already in use>\n  at java.base/sun.nio.ch.Net.bind0".into());
         } else if run.round == 2 {
             run.verification.as_mut().unwrap().found = 999_998;
         }

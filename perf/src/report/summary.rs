@@ -61,6 +61,9 @@ pub(super) struct Cell {
     pub(super) beside: Option<Comparison>,
 }
 
+/// Characters of a reason in a table.
+const REASON: usize = 300;
+
 /// A run that gives no figure.
 #[derive(Debug)]
 pub(super) struct Excluded<'a> {
@@ -70,9 +73,24 @@ pub(super) struct Excluded<'a> {
 }
 
 impl Excluded<'_> {
-    /// The first line: what follows, e.g. the end of a log, is for the raw data.
-    pub(super) fn reason(&self) -> &str {
-        self.reason.lines().next().unwrap_or("no reason was given")
+    /// Its first two lines in one, cut when long: the rest, e.g. the end of a log, is for the raw data.
+    pub(super) fn reason(&self) -> String {
+        let lines: Vec<&str> = self.reason.lines().map(str::trim).take(2).collect();
+        let text = lines.join(": ");
+        match text.char_indices().nth(REASON) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+
+    /// `2`, or `2, second series`.
+    pub(super) fn round(&self) -> String {
+        let series = if self.run.series == "b" {
+            ", second series"
+        } else {
+            ""
+        };
+        format!("{}{series}", self.run.round)
     }
 }
 

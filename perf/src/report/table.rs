@@ -47,7 +47,7 @@ fn scenario_block(out: &mut String, summary: &Summary<'_>, scenario: &Scenario<'
         out.push_str(&format!(
             "  no figure from {}, round {}: {}\n",
             excluded.system,
-            excluded.run.round,
+            excluded.round(),
             excluded.reason()
         ));
     }

@@ -209,7 +209,7 @@ fn noise(summary: &Summary<'_>) -> Markup {
     html! {
         h2 { "Noise floor" }
         @if floor.is_empty() {
-            p { "No system ran in two series (A/A), so small differences here can't be told from noise." }
+            p { "No system has figures of two series (A/A), so small differences here can't be told from noise." }
         } @else {
             p {
                 "The same system ran twice as two series (A/A). This is how far their medians lie apart, the largest \
@@ -245,7 +245,7 @@ fn excluded(summary: &Summary<'_>) -> Markup {
                             tr {
                                 th { a href={ "#" (anchor(index)) } { (scenario.result.title) } }
                                 td { (excluded.system) }
-                                td { (excluded.run.round) }
+                                td { (excluded.round()) }
                                 td class="text" { (excluded.reason()) }
                             }
                         }
