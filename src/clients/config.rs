@@ -180,6 +180,8 @@ pub struct ConsumerConfig {
     pub fetch_max_bytes: i32,
     /// `fetch.max.wait.ms`.
     pub fetch_max_wait: Duration,
+    /// What that grows to while nothing comes; the same when `fetch.max.wait.ms` is set.
+    pub fetch_idle_wait: Duration,
     /// `max.partition.fetch.bytes`.
     pub max_partition_fetch_bytes: i32,
     /// `max.poll.records`; `None` (nothing set) hands over what a fetch brought.
@@ -212,6 +214,7 @@ impl Default for ConsumerConfig {
             fetch_min_bytes: 1,
             fetch_max_bytes: 8 << 20,
             fetch_max_wait: Duration::from_millis(500),
+            fetch_idle_wait: Duration::from_secs(2),
             max_partition_fetch_bytes: 1 << 20,
             max_poll_records: None,
             max_poll_interval: Duration::from_secs(300),

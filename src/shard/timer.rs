@@ -1,7 +1,8 @@
 //! Time on a shard.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
@@ -15,6 +16,11 @@ pub struct Elapsed(pub Duration);
 /// Longest sleep that is armed at once; longer ones are as good as this (about ten years).
 const LONGEST: Duration = Duration::from_secs(315_360_000);
 
+/// Shorter naps are not worth a common end.
+const NAP_LEAST: Duration = Duration::from_millis(16);
+/// Milliseconds between the points at which long naps end.
+const LONGEST_TICK: u64 = 1 << 10;
+
 /// Completes after `duration`, rounded up to the timer's 1 ms.
 pub async fn sleep(duration: Duration) {
     let duration = duration.min(LONGEST);
@@ -24,6 +30,27 @@ pub async fn sleep(duration: Duration) {
         }
         RuntimeKind::Epoll => tokio::time::sleep(duration).await,
     }
+}
+
+/// Sleeps for up to `duration`, and wakes with the others that nap: naps end at common points in time, so
+/// that hundreds of idle futures wake their shard as often as one. For waits without a deadline of their
+/// own. Below 16 ms it is a [`sleep`].
+pub async fn nap(duration: Duration) {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let past = START.get_or_init(Instant::now).elapsed();
+    sleep(nap_left(past, duration)).await;
+}
+
+/// Time to the next point that is common to naps of about `duration`, `past` after the first point.
+fn nap_left(past: Duration, duration: Duration) -> Duration {
+    if duration < NAP_LEAST {
+        return duration;
+    }
+    // A whole number of these fits into each longer nap, so that all meet.
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let tick = LONGEST_TICK.min(1 << millis.ilog2());
+    let past = u64::try_from(past.as_millis()).unwrap_or(u64::MAX);
+    Duration::from_millis(tick - past % tick)
 }
 
 /// Runs `future` for at most `duration`, then drops it.
@@ -56,5 +83,22 @@ pub async fn yield_now() {
             glommio::executor().yield_task_queue_now().await;
         }
         RuntimeKind::Epoll => tokio::task::yield_now().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn naps_of_one_length_end_together_whenever_they_began_and_never_last_longer() {
+        let ms = Duration::from_millis;
+        for began in 3000..3700 {
+            let end = |nap| began + nap_left(ms(began), ms(nap)).as_millis() as u64;
+            assert_eq!(end(1000) % 512, 0);
+            assert_eq!(end(100_000) % 1024, 0);
+            assert!((1..=1000).contains(&(end(1000) - began)));
+        }
+        assert_eq!(nap_left(ms(77), ms(9)), ms(9));
     }
 }

@@ -324,6 +324,7 @@ fn consumer(
         let text = parsed.opt_str(key)?.filter(|text| !text.is_empty());
         Ok::<_, ConnectError>(text.map(str::to_owned))
     };
+    let fetch_max_wait = int_ms(parsed, "fetch.max.wait.ms")?;
     Ok(ConsumerConfig {
         common: common(parsed)?,
         group_id: text("group.id")?,
@@ -340,7 +341,11 @@ fn consumer(
         },
         fetch_min_bytes: parsed.int("fetch.min.bytes")?,
         fetch_max_bytes: parsed.int("fetch.max.bytes")?,
-        fetch_max_wait: int_ms(parsed, "fetch.max.wait.ms")?,
+        fetch_max_wait,
+        fetch_idle_wait: match parsed.is_set("fetch.max.wait.ms") {
+            true => fetch_max_wait,
+            false => ConsumerConfig::default().fetch_idle_wait,
+        },
         max_partition_fetch_bytes: parsed.int("max.partition.fetch.bytes")?,
         max_poll_records: parsed.opt_int("max.poll.records")?.map(size),
         max_poll_interval: int_ms(parsed, "max.poll.interval.ms")?,

@@ -29,8 +29,8 @@ use crate::connectors::offload::Offload;
 
 /// Bytes per write. While writes fail, a buffer grows by what one more `put` brings, and no further.
 const BUFFER: usize = 1 << 20;
-/// How long lines wait for company.
-const LINGER: Duration = Duration::from_millis(100);
+/// How long lines wait for company: a write costs as much CPU as some hundred lines.
+const LINGER: Duration = Duration::from_millis(2);
 /// Wait before refused records come again.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 

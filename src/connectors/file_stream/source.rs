@@ -12,7 +12,7 @@ use std::io::{ErrorKind, IoSliceMut};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ use crate::api::{
 };
 use crate::connectors::offload::Offload;
 use crate::connectors::{now_ms, parse};
-use crate::shard::{FilledBuffer, sleep, take_filled};
+use crate::shard::{FilledBuffer, nap, sleep, take_filled};
 
 /// Longest line in bytes. A line must be in memory as a whole; Kafka's own limit is below 2 GiB and
 /// `max.request.size` usually 1 MiB.
@@ -41,14 +41,19 @@ const ROOM_LEAST: usize = BLOCK / 4;
 /// Lines of less than this are copied out of their block rather than handed over with it, so that small
 /// batches on their way to Kafka don't hold large buffers.
 const COPY_BELOW: usize = BLOCK / 8;
+/// A beginning of a line up to here waits for its end outside of a block.
+const SHORT: usize = 4 << 10;
 /// Most records of a batch without `batch.size`: ranges cost 12 bytes a record.
 const BATCH_MAX: usize = 32 << 10;
 /// Wait before a missing file is looked for again (Kafka: the same).
 const MISSING_WAIT: Duration = Duration::from_secs(1);
-/// First wait at the end of the file; each further one is twice as long.
-const IDLE_FIRST: Duration = Duration::from_millis(5);
-/// Longest wait at the end of the file (Kafka: always this).
-const IDLE_MAX: Duration = Duration::from_secs(1);
+/// Shortest wait at the end of the file: lines that come faster are read together.
+const IDLE_LEAST: Duration = Duration::from_millis(1);
+/// Longest wait at the end of the file (Kafka: always 1000 ms); a tick of the shard, see [`nap`].
+const IDLE_MAX: Duration = Duration::from_millis(1024);
+/// The wait is this part of the time without a line, so that a line waits for a tenth of its distance
+/// from the last one at most, and an idle file costs next to nothing.
+const IDLE_PART: u32 = 10;
 /// After so many reads on a blocking thread, one without is tried again.
 const OFFLOADED_READS: u32 = 16;
 
@@ -58,7 +63,8 @@ pub struct FileStreamSourceTask {
     settings: Option<Settings>,
     input: Option<Input>,
     block: Option<Block>,
-    idle: Duration,
+    /// When bytes came last.
+    last_read: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -146,7 +152,6 @@ impl SourceTask for FileStreamSourceTask {
             schema: SchemaBuilder::new(SchemaType::String).build(),
             position_field: POSITION_FIELD.into(),
         });
-        self.idle = IDLE_FIRST;
         Ok(())
     }
 
@@ -177,11 +182,11 @@ impl SourceTask for FileStreamSourceTask {
                 read => read?,
             };
             if read == 0 {
-                sleep(self.idle).await;
-                self.idle = (self.idle * 2).min(IDLE_MAX);
+                let last = self.last_read.get_or_insert_with(Instant::now);
+                nap(idle_wait(last.elapsed())).await;
                 continue;
             }
-            self.idle = IDLE_FIRST;
+            self.last_read = Some(Instant::now());
             self.block = input.take_lines();
         }
     }
@@ -190,6 +195,11 @@ impl SourceTask for FileStreamSourceTask {
         self.input = None;
         self.block = None;
     }
+}
+
+/// Wait at the end of a file that has not grown for so long.
+fn idle_wait(quiet: Duration) -> Duration {
+    (quiet / IDLE_PART).clamp(IDLE_LEAST, IDLE_MAX)
 }
 
 /// Opens the input at the stored position; `None` while the file is missing.
@@ -314,8 +324,27 @@ impl Part {
         }
     }
 
+    fn unless_empty(self) -> Option<Self> {
+        (self.filled > 0).then_some(self)
+    }
+
+    /// Moves a short beginning of a line out of its block.
+    fn shrink(&mut self) {
+        if (1..=SHORT).contains(&self.filled) && self.buffer.len() > SHORT {
+            self.move_to(take_filled(self.filled));
+        }
+    }
+
+    fn move_to(&mut self, mut buffer: FilledBuffer) {
+        buffer[..self.filled].copy_from_slice(&self.buffer[..self.filled]);
+        self.buffer = buffer;
+    }
+
     /// The bytes to read into; grows while one line fills the block.
     fn make_room(&mut self, position: u64) -> Result<(), ConnectError> {
+        if self.buffer.len() < BLOCK {
+            self.move_to(take_filled(BLOCK));
+        }
         let len = self.buffer.len();
         if len - self.filled >= ROOM_LEAST {
             return Ok(());
@@ -444,7 +473,10 @@ impl Input {
             *offloaded = 0;
         }
         // An idle task needs no block.
-        self.part = (part.filled > 0).then_some(part);
+        if matches!(outcome, Ok(0)) {
+            part.shrink();
+        }
+        self.part = part.unless_empty();
         outcome
     }
 
@@ -465,7 +497,8 @@ impl Input {
             let bytes = Bytes::copy_from_slice(&part.buffer[..end]);
             part.buffer.copy_within(end..part.filled, 0);
             part.filled = rest;
-            self.part = Some(part);
+            // What is sent first may have to wait for its topic, and hundreds of tasks for theirs.
+            self.part = part.unless_empty();
             bytes
         } else {
             let room = BLOCK.max((rest + ROOM_LEAST).next_power_of_two());

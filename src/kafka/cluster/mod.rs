@@ -167,7 +167,10 @@ impl Cluster {
         let open = known
             .iter()
             .chain(&self.bootstrap)
-            .filter_map(|node| node.open_connection(Purpose::Data))
+            .flat_map(|node| {
+                [Purpose::Data, Purpose::Coordinator].map(|purpose| node.open_connection(purpose))
+            })
+            .flatten()
             .min_by_key(|connection| connection.waiting());
         if let Some(open) = open {
             return Ok(open);
@@ -353,13 +356,23 @@ impl Cluster {
             let node = old
                 .remove(&id)
                 .filter(|node| node.is_at(&broker.host, port))
-                .unwrap_or_else(|| Node::new(Some(id), broker.host.to_string(), port));
+                .unwrap_or_else(|| self.new_node(id, &broker.host, port));
             nodes.insert(id, node);
         }
         drop(nodes);
         for gone in old.values() {
             gone.close();
         }
+    }
+
+    /// A node for a broker that metadata named, with the connection that led there, if one did.
+    fn new_node(&self, id: i32, host: &str, port: u16) -> Rc<Node> {
+        let node = Node::new(Some(id), host.to_owned(), port);
+        let same = self.bootstrap.iter().find(|other| other.is_at(host, port));
+        if let Some(bootstrap) = same {
+            node.adopt(bootstrap);
+        }
+        node
     }
 
     /// One refresh of what is tracked.

@@ -160,6 +160,13 @@ impl Node {
         }
     }
 
+    /// Takes over the connection of another node at the same address, which is left without one.
+    pub(super) fn adopt(&self, other: &Self) {
+        if let Some(connection) = other.data.connection.take() {
+            *self.data.connection.borrow_mut() = Some(connection);
+        }
+    }
+
     pub(super) fn close(&self) {
         self.closed.set(true);
         for slot in [&self.data, &self.coordinator] {

@@ -75,6 +75,8 @@ pub(super) struct Core {
     last_poll: Cell<Instant>,
     polls: Cell<u64>,
     answers: Cell<u64>,
+    /// Fetches in a row that brought no records, while nothing else changed either.
+    quiet_fetches: Cell<u32>,
     looking_committed: Cell<bool>,
     fetching: RefCell<HashSet<i32>>,
     resting: RefCell<HashMap<i32, Rest>>,
@@ -99,6 +101,7 @@ impl Core {
             last_poll: Cell::new(Instant::now()),
             polls: Cell::new(0),
             answers: Cell::new(0),
+            quiet_fetches: Cell::new(0),
             looking_committed: Cell::new(false),
             fetching: RefCell::default(),
             resting: RefCell::default(),
@@ -190,6 +193,7 @@ impl Core {
             self.cluster.track(&partition.topic, create);
         }
         self.partitions.borrow_mut().add(partitions);
+        self.busy();
         self.work.notify();
     }
 
@@ -210,6 +214,7 @@ impl Core {
 
     pub(super) fn seek(&self, partition: &TopicPartition, position: Position) {
         self.partitions.borrow_mut().move_to(partition, position);
+        self.busy();
         self.drop_stale_chunks();
         self.work.notify();
         self.news.notify();
@@ -229,6 +234,7 @@ impl Core {
         }
         drop(partitions);
         self.drop_stale_chunks();
+        self.busy();
         self.work.notify();
     }
 
@@ -242,6 +248,29 @@ impl Core {
         }
         drop(partitions);
         self.drop_stale_chunks();
+    }
+
+    // ---- how long fetches wait
+
+    /// `fetch.max.wait.ms`, doubled with each fetch that brought nothing. A broker answers as soon as
+    /// there is a record; but while a fetch is under way its broker is asked for nothing else, so that a
+    /// change of what is wanted must not wait for long.
+    pub(super) fn fetch_wait(&self) -> Duration {
+        let least = self.config.fetch_max_wait;
+        let doublings = self.quiet_fetches.get().min(16);
+        let idle = least.saturating_mul(1 << doublings);
+        idle.min(self.config.fetch_idle_wait).max(least)
+    }
+
+    /// A fetch was answered.
+    pub(super) fn quiet(&self) {
+        let more = self.quiet_fetches.get().saturating_add(1);
+        self.quiet_fetches.set(more);
+    }
+
+    /// Records came, or other records are wanted.
+    pub(super) fn busy(&self) {
+        self.quiet_fetches.set(0);
     }
 
     // ---- fetched records

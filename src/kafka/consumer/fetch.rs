@@ -66,7 +66,7 @@ async fn call(
     let config = &core.config;
     let connection = core.cluster.connection(broker, Purpose::Data).await?;
     let version = connection.version_for::<FetchRequest>()?;
-    let wait = config.fetch_max_wait;
+    let wait = core.fetch_wait();
     let limit = config
         .common
         .request_timeout
@@ -145,6 +145,7 @@ fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: Fet
     let partitions = response.responses.iter().flat_map(|t| &t.partitions);
     let bytes = partitions.map(|data| data.records.as_ref().map_or(0, Bytes::len));
     let buffer = SharedBuffer::new(bytes.sum());
+    core.quiet();
     for topic in response.responses {
         for data in topic.partitions {
             let asked = wanted.iter().find(|wanted| {
@@ -199,6 +200,7 @@ fn take_partition(
     state.buffered = true;
     partitions.note_served(&asked.partition);
     drop(partitions);
+    core.busy();
     core.push_chunk(chunk);
 }
 

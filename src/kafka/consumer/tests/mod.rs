@@ -20,6 +20,7 @@ fn config(cluster: &MockCluster) -> ConsumerConfig {
     ConsumerConfig {
         common: test_config(cluster),
         fetch_max_wait: Duration::from_millis(20),
+        fetch_idle_wait: Duration::from_millis(20),
         ..ConsumerConfig::default()
     }
 }
