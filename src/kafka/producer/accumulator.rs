@@ -23,6 +23,10 @@ use crate::shard::take_vec;
 /// next is taken (Kafka's default `batch.size`, KIP-794).
 const SMALL: usize = 16 << 10;
 
+/// So many bytes of `buffer.memory` have to be free, or an eighth of it, before a refused append is worth
+/// another try.
+const WORTH_WAKING: usize = 1 << 20;
+
 /// A partition.
 #[derive(Debug, Default)]
 pub(super) struct Partition {
@@ -423,8 +427,11 @@ impl Accumulator {
         Ok(Room::Changed)
     }
 
+    /// Who was refused is woken for more than the one record: with memory for many batches, not once for
+    /// each.
     fn refuse(&mut self, wanted: usize) -> Room {
-        self.memory_wanted = self.memory_wanted.max(wanted);
+        let worth_while = (self.buffer_memory / 8).min(WORTH_WAKING);
+        self.memory_wanted = self.memory_wanted.max(wanted).max(worth_while);
         self.sender_due = true;
         Room::Full
     }
@@ -537,12 +544,15 @@ impl Topic {
     /// Another partition for keyless records: of two at random the one with less queued. Partitions
     /// without a leader are passed over while others have one.
     fn next_sticky(&self) -> usize {
-        let led: Vec<usize> = (0..self.partitions.len())
-            .filter(|at| !self.partitions[*at].leaderless)
-            .collect();
-        let pick = || match led.is_empty() {
-            true => fastrand::usize(..self.partitions.len().max(1)),
-            false => led[fastrand::usize(..led.len())],
+        let count = self.partitions.len().max(1);
+        let leaderless = self.partitions.iter().filter(|one| one.leaderless).count();
+        let pick = || match leaderless {
+            0 => fastrand::usize(..count),
+            all if all == count => fastrand::usize(..count),
+            some => {
+                let mut led = (0..count).filter(|at| !self.partitions[*at].leaderless);
+                led.nth(fastrand::usize(..count - some)).unwrap_or(0)
+            }
         };
         let (one, two) = (pick(), pick());
         let queued = |at: usize| self.partitions.get(at).map_or(0, Partition::queued_bytes);

@@ -18,6 +18,10 @@ use crate::kafka::cluster::Purpose;
 use crate::kafka::connection::{Connection, Reply};
 use crate::shard;
 
+/// With so many requests on the way to a broker, batches that are not full wait for an answer: one is
+/// worked on while the next arrives. More would only be smaller ones, of topics with many partitions.
+const ENOUGH_IN_FLIGHT: usize = 2;
+
 /// Requests that wait for their answers.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
@@ -193,6 +197,13 @@ impl Round {
         if index.is_none() && inner.requests_to(broker) >= inner.max_in_flight() {
             return Ok(());
         }
+        // While the broker has enough to do, records gather, whichever partitions they are for.
+        let open_only = accumulator.topics[topic].partitions[at].closed.is_empty();
+        let gathers = inner.config.linger.is_zero() && !inner.sends_at_once(&accumulator);
+        if open_only && gathers && index.is_none() && inner.requests_to(broker) >= ENOUGH_IN_FLIGHT
+        {
+            return Ok(());
+        }
         // Closing the open batch is left for here, where it is sure to be sent.
         let next = accumulator.topics[topic].partitions[at].closed.front();
         let size = match next {
@@ -241,8 +252,7 @@ impl Round {
         topic: usize,
         at: usize,
     ) -> Option<Rc<str>> {
-        let at_once =
-            inner.flushing.get() > 0 || accumulator.closed || accumulator.memory_wanted > 0;
+        let at_once = inner.sends_at_once(accumulator);
         let known = accumulator.topics.get_mut(topic)?;
         let partition = known.partitions.get_mut(at)?;
         if let Some(retry_at) = partition.retry_at {
@@ -452,6 +462,11 @@ impl Inner {
             true => 1,
             false => self.config.max_in_flight.max(1),
         }
+    }
+
+    /// Whether open batches go out whatever else is on its way.
+    fn sends_at_once(&self, accumulator: &Accumulator) -> bool {
+        self.flushing.get() > 0 || accumulator.closed || accumulator.memory_wanted > 0
     }
 
     fn requests_to(&self, broker: i32) -> usize {

@@ -11,6 +11,7 @@ use kafka_protocol::messages::{
 use super::*;
 use crate::api::Span;
 use crate::clients::{Acked, Acks, partition_for_key};
+use crate::kafka::cluster::Purpose;
 use crate::kafka::mock_broker::{
     Call, MockCluster, Reply, World, answer, batch_values, default_reply, on_each_runtime,
     test_config,
@@ -335,6 +336,34 @@ fn records_gather_while_a_request_is_in_flight() {
 }
 
 #[test]
+fn records_of_other_partitions_gather_while_the_broker_has_enough_to_do() {
+    on_each_runtime(|| async {
+        let mock = MockCluster::start(1);
+        mock.topic("t", 5);
+        mock.on(ApiKey::Produce, |_, _| {
+            Reply::Delayed(Duration::from_millis(60), Box::new(Reply::Default))
+        });
+        let producer = KafkaProducer::new(config(&mock));
+        let topic = producer.topic("t").await.unwrap();
+        for (index, partition) in (0..).zip(0..5) {
+            let placed = ProducerRecord {
+                partition: Some(partition),
+                ..record(b"x")
+            };
+            append(&producer, topic, &placed, index).await;
+            // The first connects; each of the others meets the sender at rest.
+            shard::sleep(Duration::from_millis(if index == 0 { 20 } else { 2 })).await;
+        }
+        while producer.in_flight() > 0 {
+            producer.acked().await;
+            fates(&producer);
+        }
+        assert_eq!(mock.count(ApiKey::Produce), 3);
+        producer.close(MINUTE).await;
+    });
+}
+
+#[test]
 fn linger_holds_a_batch_back_until_it_is_over_or_flushed() {
     on_each_runtime(|| async {
         let mock = MockCluster::start(1);
@@ -534,6 +563,9 @@ async fn follow_held_back(held: HeldBack, idempotence: bool) {
     }
     let producer = KafkaProducer::new(config);
     let topic = producer.topic("t").await.unwrap();
+    // One for metadata that nothing holds back.
+    let cluster = &producer.inner.cluster;
+    cluster.connection(2, Purpose::Data).await.unwrap();
     append_numbers(&producer, topic, 0, 1).await;
     while mock.count(ApiKey::Produce) == 0 {
         shard::sleep(Duration::from_millis(1)).await;
