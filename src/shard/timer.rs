@@ -94,10 +94,10 @@ mod tests {
     fn naps_of_one_length_end_together_whenever_they_began_and_never_last_longer() {
         let ms = Duration::from_millis;
         for began in 3000..3700 {
-            let end = |nap| began + nap_left(ms(began), ms(nap)).as_millis() as u64;
-            assert_eq!(end(1000) % 512, 0);
-            assert_eq!(end(100_000) % 1024, 0);
-            assert!((1..=1000).contains(&(end(1000) - began)));
+            let end = |nap| ms(began) + nap_left(ms(began), ms(nap));
+            assert_eq!(end(1000).as_millis() % 512, 0);
+            assert_eq!(end(100_000).as_millis() % 1024, 0);
+            assert!((ms(1)..=ms(1000)).contains(&(end(1000) - ms(began))));
         }
         assert_eq!(nap_left(ms(77), ms(9)), ms(9));
     }
