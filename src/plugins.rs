@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
-use crate::api::config_def::ConfigDef;
+use crate::api::config_def::{ConfigDef, ConfigProblem};
 use crate::api::{
     ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, SinkTask,
     SourceMap, SourceTask,
 };
 use crate::connectors::{
-    NumberedTasks, datagen, file_stream, mock, null_sink, schema_source, verifiable,
+    NumberedTasks, datagen, file_stream, mirror, mock, null_sink, schema_source, verifiable,
 };
 use crate::converters::{self, ConverterPlugin};
 
@@ -48,7 +48,14 @@ pub struct ConnectorPlugin {
     pub alter_offsets: Option<AlterOffsets>,
     /// Whether a source gives exactly-once delivery with a configuration; without it nobody knows.
     pub exactly_once: Option<ExactlyOnce>,
+    /// Finds what the definitions of single keys cannot tell.
+    pub problems: Option<FindProblems>,
+    /// Keys that it knows besides its own, and that no form shows: those of clients, say.
+    pub further_keys: Option<fn() -> ConfigDef>,
 }
+
+/// Finds problems of a configuration, each under its key (Kafka: `Connector.validate`).
+pub type FindProblems = fn(&ConfigMap) -> Vec<ConfigProblem>;
 
 /// Whether a source gives exactly-once delivery with a configuration (Kafka:
 /// `SourceConnector.exactlyOnceSupport`).
@@ -78,6 +85,8 @@ impl ConnectorPlugin {
             tasks,
             alter_offsets: None,
             exactly_once: None,
+            problems: None,
+            further_keys: None,
         }
     }
 
@@ -110,6 +119,18 @@ const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[
         || Box::<file_stream::FileStreamSink>::default(),
         TaskFactory::Sink(|| Box::<file_stream::FileStreamSinkTask>::default()),
     ),
+    ConnectorPlugin {
+        alter_offsets: Some(mirror::alter_offsets),
+        problems: Some(mirror::problems),
+        further_keys: Some(mirror::further_keys),
+        ..ConnectorPlugin::new(
+            mirror::CLASS,
+            mirror::TASK_CLASS,
+            mirror::config_def,
+            || Box::<mirror::MirrorSource>::default(),
+            TaskFactory::Source(|| Box::<mirror::MirrorSourceTask>::default()),
+        )
+    },
     ConnectorPlugin {
         aliases: datagen::ALIASES,
         ..ConnectorPlugin::new(
@@ -352,6 +373,8 @@ mod tests {
             ("VerifiableSource", verifiable::SOURCE_CLASS),
             ("MockSinkConnector", mock::SINK_CLASS),
             ("SchemaSource", schema_source::CLASS),
+            ("MirrorSource", mirror::CLASS),
+            ("MirrorSourceConnector", mirror::CLASS),
             ("Datagen", datagen::CLASS),
             ("DatagenSource", datagen::CLASS),
             ("NullSink", null_sink::CLASS),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::{Progress, When};
 use super::{Exit, KAFKA_VERSION, print_error, signals};
+use crate::api::ConfigDef;
 use crate::config::clients::worker_admin;
 use crate::config::connector::warnings as connector_warnings;
 use crate::config::connector_file::{self, ConnectorFile, InitialState as FileState};
@@ -100,7 +101,11 @@ fn check_connector(
     match crate::herder::validation::problems(plugins, worker, &connector.config) {
         Ok(()) => {
             let own = (plugin.config_def)();
-            for warning in connector_warnings(plugin.kind(), &connector.config, &[&own]) {
+            let further = plugin
+                .further_keys
+                .map_or_else(ConfigDef::new, |keys| keys());
+            let known = [&own, &further];
+            for warning in connector_warnings(plugin.kind(), &connector.config, &known) {
                 tracing::warn!(file = %path.display(), "{warning}");
             }
         }

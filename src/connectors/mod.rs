@@ -3,15 +3,17 @@
 //! | Folder | What |
 //! |---|---|
 //! | `file_stream` | lines of a file or standard input into a topic, and back |
+//! | `mirror` | topics of another Kafka cluster |
 //! | `datagen`, `null_sink` | load for measurements, and a place where records end |
 //! | `verifiable`, `mock`, `schema_source` | what Apache's own system tests drive Connect with |
 //!
-//! The room uses `api` and `shard` alone, so everything here can be written by an outside author as
-//! well. Connectors and tasks run on one shard; files, standard input and standard output are touched
+//! But for `mirror`, which reads another cluster through `kafka`, the room uses `api` and `shard` alone,
+//! so everything here can be written by an outside author as well. Connectors and tasks run on one shard; files, standard input and standard output are touched
 //! on other threads ([`offload`]) or by reads that the kernel promises not to block.
 
 pub mod datagen;
 pub mod file_stream;
+pub mod mirror;
 pub mod mock;
 pub mod null_sink;
 mod numbered;

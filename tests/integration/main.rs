@@ -18,6 +18,7 @@ mod embedded;
 mod embedded_log;
 mod faults;
 mod harness;
+mod mirror;
 mod rest;
 mod runtimes;
 mod standalone_files;

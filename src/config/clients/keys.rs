@@ -705,11 +705,49 @@ fn from_table(prefix: &str, table: &[(&str, ConfigType, Option<&str>)]) -> Vec<C
     table
         .iter()
         .map(|(name, kind, default)| {
-            let key = ConfigKey::new(format!("{prefix}{name}"), *kind);
+            let name = format!("{prefix}{name}");
+            let importance = security_importance(&name);
+            let key = ConfigKey::new(name, *kind).importance(importance);
             match default {
                 Some(text) => key.default(text),
                 None => key.default_null(),
             }
         })
         .collect()
+}
+
+/// Kafka's, which go by what a key is for.
+fn security_importance(key: &str) -> Importance {
+    const HIGH: [&str; 4] = [
+        "ssl.keystore.",
+        "ssl.key.",
+        "ssl.truststore.",
+        "sasl.oauthbearer.expected.",
+    ];
+    const LOW: [&str; 13] = [
+        "ssl.cipher.suites",
+        "ssl.keymanager.",
+        "ssl.trustmanager.",
+        "ssl.endpoint.",
+        "ssl.secure.",
+        "ssl.engine.",
+        "sasl.kerberos.",
+        "sasl.login.connect.",
+        "sasl.login.re",
+        "sasl.oauthbearer.jwks.endpoint.re",
+        "sasl.oauthbearer.clock.",
+        "sasl.oauthbearer.assertion.claim.exp.",
+        "sasl.oauthbearer.assertion.claim.nbf.",
+    ];
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
+    let is_name = key.ends_with(".claim.name") || key == "sasl.oauthbearer.header.urlencode";
+    if key.ends_with("store.type") || key == "sasl.kerberos.service.name" {
+        Importance::Medium
+    } else if begins(&HIGH) {
+        Importance::High
+    } else if begins(&LOW) || is_name {
+        Importance::Low
+    } else {
+        Importance::Medium
+    }
 }

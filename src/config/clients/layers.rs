@@ -3,9 +3,9 @@
 
 use indexmap::IndexMap;
 
-use super::{ClientKind, admin_from_config, consumer_from_config, producer_from_config};
+use super::{ClientKind, admin_from_config, consumer_from_config, def, producer_from_config};
 use crate::api::ConfigMap;
-use crate::api::config_def::ConfigProblem;
+use crate::api::config_def::{ConfigDef, ConfigProblem};
 use crate::clients::{AdminConfig, ConsumerConfig, ProducerConfig};
 
 /// Which `*.override.*` keys connectors may set (`connector.client.config.override.policy`).
@@ -361,6 +361,29 @@ impl RemoteClient<'_> {
     pub fn admin(self) -> Result<AdminConfig, Vec<ConfigProblem>> {
         self.parse(ClientKind::Admin, admin_from_config)
     }
+}
+
+/// Every key that [`RemoteClient`] reads, under its full name, for clients of these clusters.
+pub fn remote_keys(clusters: &[RemoteCluster]) -> ConfigDef {
+    let mut keys = ConfigDef::new();
+    for kind in ClientKind::ALL {
+        for key in def(kind).keys() {
+            let mut prefixes = vec![kind.prefix().to_owned()];
+            for cluster in clusters {
+                let side = cluster.prefix();
+                prefixes.push(format!("{side}{}", kind.prefix()));
+                if is_connection_key(&key.name) {
+                    prefixes.push(format!("{side}cluster."));
+                }
+            }
+            for prefix in prefixes {
+                let mut full = key.clone();
+                full.name = format!("{prefix}{}", key.name);
+                keys = keys.define(full);
+            }
+        }
+    }
+    keys
 }
 
 /// The keys that hold for every client of a cluster (Kafka: `MirrorClientConfig.CLIENT_CONFIG_DEF`).

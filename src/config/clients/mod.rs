@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) use keys::ssl_keys;
 pub use keys::{ClientKey, Support, def, keys};
 pub use layers::{
-    OverridePolicy, RemoteClient, RemoteCluster, dlq_admin, dlq_producer, task_admin,
+    OverridePolicy, RemoteClient, RemoteCluster, dlq_admin, dlq_producer, remote_keys, task_admin,
     task_consumer, task_producer, worker_admin,
 };
 

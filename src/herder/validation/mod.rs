@@ -187,6 +187,7 @@ impl Validation<'_> {
             .filter(|problem| belongs_elsewhere(&problem.key));
         for problem in defined
             .chain(conflicts(plugin.kind(), config))
+            .chain(plugin.problems.map_or_else(Vec::new, |find| find(config)))
             .chain(self.missing_features(config))
         {
             out.attach(&problem);

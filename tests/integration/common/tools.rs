@@ -112,6 +112,14 @@ impl Kafka {
         self.run_tool("topics", tool, b"");
     }
 
+    /// `kafka-topics --alter --partitions`.
+    pub(crate) fn set_partitions(&self, bootstrap: &str, topic: &str, total: i32) {
+        let mut tool = self.tool("org.apache.kafka.tools.TopicCommand");
+        tool.args(["--bootstrap-server", bootstrap, "--alter", "--topic", topic])
+            .args(["--partitions", &total.to_string()]);
+        self.run_tool("topics", tool, b"");
+    }
+
     /// `kafka-topics --describe`.
     pub(crate) fn describe_topic(&self, bootstrap: &str, topic: &str) -> String {
         let mut tool = self.tool("org.apache.kafka.tools.TopicCommand");

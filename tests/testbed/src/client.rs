@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::DateTime;
+pub use chrono::DateTime;
 pub use rskafka::client::partition::Compression;
 use rskafka::client::partition::{OffsetAt, PartitionClient, UnknownTopicHandling};
-use rskafka::record::{Record, RecordAndOffset};
+pub use rskafka::record::Record;
+use rskafka::record::RecordAndOffset;
 
 use crate::wait_for;
 
@@ -102,6 +103,19 @@ impl Client {
             let sending = client.produce(records.collect(), compression);
             self.run("a produce request", sending).unwrap();
         }
+    }
+
+    /// Writes records as they are, in one batch.
+    pub fn produce_records(
+        &self,
+        topic: &str,
+        partition: i32,
+        compression: Compression,
+        records: Vec<Record>,
+    ) {
+        let client = self.partition(topic, partition);
+        let sending = client.produce(records, compression);
+        self.run("a produce request", sending).unwrap();
     }
 
     /// First offset and the one after the last.
