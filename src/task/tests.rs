@@ -59,6 +59,17 @@ fn json_converters() -> Converters {
     }
 }
 
+fn bytes() -> Converters {
+    let mut plugins = crate::converters::ALL.iter();
+    let plugin = plugins.find(|plugin| plugin.class.ends_with(".ByteArrayConverter"));
+    let new = plugin.unwrap().converter.unwrap();
+    Converters {
+        key: new(&ConfigMap::new(), true).unwrap(),
+        value: new(&ConfigMap::new(), false).unwrap(),
+        ..converters()
+    }
+}
+
 /// Takes records and acknowledges them when told.
 #[derive(Default)]
 struct ScriptedProducer {
@@ -73,6 +84,8 @@ struct ScriptedProducer {
     eager: Cell<bool>,
     /// Records longer than this are refused.
     longest: Cell<usize>,
+    /// How often the topic was asked for; the second partition appears with the third time.
+    looks: Cell<u32>,
 }
 
 impl ScriptedProducer {
@@ -107,11 +120,12 @@ impl ScriptedProducer {
 #[async_trait(?Send)]
 impl Producer for ScriptedProducer {
     async fn topic(&self, _: &str) -> Result<TopicHandle, ClientError> {
+        self.looks.set(self.looks.get() + 1);
         Ok(TopicHandle(0))
     }
 
     fn partitions(&self, _: TopicHandle) -> u32 {
-        1
+        if self.looks.get() < 3 { 1 } else { 2 }
     }
 
     fn append(
@@ -302,6 +316,78 @@ fn start(rig: &mut Rig) -> shard::JoinHandle<Result<(), ConnectError>> {
     let spare = source(&[], &rig.producer, Tolerance::None).parts;
     let parts = std::mem::replace(&mut rig.parts, spare);
     shard::spawn(async move { source::run(parts, &ConfigMap::new()).await })
+}
+
+/// Yields one batch of one record for partition 1, then waits.
+struct OneBatch(Option<crate::api::RecordBatches>);
+
+#[async_trait(?Send)]
+impl SourceTask for OneBatch {
+    async fn start(&mut self, _: SourceTaskContext, _: &ConfigMap) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
+    async fn poll(&mut self) -> Result<SourceBatch, ConnectError> {
+        match self.0.take() {
+            Some(batches) => Ok(SourceBatch::Batches(batches)),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn one_batch(value: &str) -> OneBatch {
+    let record = RecordRef {
+        offset: 6,
+        timestamp: 0,
+        key: Span::NULL,
+        value: Span {
+            start: 0,
+            len: u32::try_from(value.len()).unwrap(),
+        },
+        headers: Span::NULL,
+        header_count: 0,
+    };
+    OneBatch(Some(crate::api::RecordBatches {
+        topic: "t".into(),
+        kafka_partition: 1,
+        batches: crate::record::encode_raw(value.as_bytes(), &[record]).unwrap(),
+        source_partition: Some(Rc::new(partition())),
+        position_field: "position".into(),
+    }))
+}
+
+#[test]
+fn a_batch_for_a_partition_that_brokers_do_not_name_yet_waits_for_it() {
+    on_each_runtime(|| async {
+        let producer = ScriptedProducer::new(100, true);
+        let mut rig = source(&[], &producer, Tolerance::None);
+        rig.parts.task = Box::new(one_batch("early"));
+        rig.parts.conversion = SourceConversion::new(bytes(), TransformationChain::default());
+        let running = start(&mut rig);
+        settle().await;
+        assert_eq!(rig.values(), [""; 0]);
+        shard::sleep(Duration::from_millis(1200)).await;
+        assert_eq!(producer.looks.get(), 3);
+        assert_eq!(rig.values(), ["early"]);
+        assert_eq!(rig.position(), Some(6));
+        rig.handle.set(Wish::Stop);
+        assert!(matches!(running.join().await, shard::TaskEnd::Done(Ok(()))));
+    });
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_a_partition() {
+    on_each_runtime(|| async {
+        let producer = ScriptedProducer::new(100, true);
+        let mut rig = source(&[], &producer, Tolerance::None);
+        rig.parts.task = Box::new(one_batch("early"));
+        rig.parts.conversion = SourceConversion::new(bytes(), TransformationChain::default());
+        let running = start(&mut rig);
+        settle().await;
+        rig.handle.set(Wish::Stop);
+        assert!(matches!(running.join().await, shard::TaskEnd::Done(Ok(()))));
+        assert_eq!((rig.values().len(), rig.position()), (0, None));
+    });
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Whole record batches of a task that reads another log: on untouched where that is possible, else taken
 //! apart. Either way records are appended to one partition in the order they came.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::future::{Either, select};
 
-use super::{Runner, send_failed};
+use super::{Runner, TOPIC_RETRY, send_failed};
 use crate::api::data::SchemaRef;
 use crate::api::data::text::decode_utf8;
 use crate::api::{
@@ -14,7 +16,7 @@ use crate::api::{
 };
 use crate::clients::{AppendBatch, ProducerRecord, RecordToken, TopicHandle};
 use crate::record::{RecordBytes, RecordError, RecordHeader, RecordRef, decode_raw, headers};
-use crate::shard::take_vec;
+use crate::shard::{self, take_vec};
 use crate::task::control::Wish;
 use crate::task::plan::Road;
 use crate::task::submitted_records::Positions;
@@ -39,6 +41,9 @@ impl Runner {
         let Some(topic) = self.topic(&all.topic).await? else {
             return Ok(());
         };
+        if !self.wait_for_partition(topic, &all).await? {
+            return Ok(());
+        }
         for batch in &all.batches {
             let goes_on = match plan.value {
                 Road::PassThrough => self.pass_batch(topic, &all, batch).await?,
@@ -49,6 +54,42 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// Waits until the producer knows the partition, which may be so new that brokers do not name it yet
+    /// (Kafka: `KafkaProducer.waitOnMetadata`); `false` on a stop.
+    async fn wait_for_partition(
+        &self,
+        topic: TopicHandle,
+        all: &RecordBatches,
+    ) -> Result<bool, ConnectError> {
+        let producer = Rc::clone(&self.parts.producer);
+        let partition = all.kafka_partition;
+        let is_known = || u32::try_from(partition).is_ok_and(|at| at < producer.partitions(topic));
+        if is_known() {
+            return Ok(true);
+        }
+        let found = pin!(async {
+            loop {
+                match producer.topic(&all.topic).await {
+                    Err(error) if !error.is_retriable() => return Err(send_failed(error)),
+                    _ if is_known() => return Ok(true),
+                    _ => {}
+                }
+                let topic = &*all.topic;
+                tracing::warn!(
+                    topic,
+                    partition,
+                    "the partition is not there yet; trying again"
+                );
+                shard::sleep(TOPIC_RETRY).await;
+            }
+        });
+        let stopped = pin!(self.parts.control.stopped());
+        match select(found, stopped).await {
+            Either::Left((found, _)) => found,
+            Either::Right(((), _)) => Ok(false),
+        }
     }
 
     /// Appends a batch as it is, or its records where that can't be; `false` on a stop.
