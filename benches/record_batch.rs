@@ -1,6 +1,4 @@
-//! Record batches: writing and reading 93-byte records, with each codec.
-//!
-//! Throughput is per record: criterion's "elements".
+//! Record batches of 93-byte records: writing, checking and reading them, with each codec.
 
 #![allow(
     missing_docs,
@@ -8,86 +6,70 @@
 )]
 #![allow(clippy::unwrap_used, reason = "a bench has nobody to report to")]
 
+mod common;
+
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ringmain::record::{
-    BatchBuilder, Batches, Compression, CompressionConfig, DecodeOptions, ProducerFields, decode,
-};
+use common::cpu_time::CpuTime;
+use common::input::{BATCH, LINE_BYTES, Lines};
+use common::{Amount, input, stage};
+use criterion::{Criterion, criterion_group, criterion_main};
+use ringmain::record::{Batches, Compression, CompressionConfig, DecodeOptions, decode};
 
-/// As many as a batch of 1 MiB holds.
-const RECORDS: usize = 10_000;
-const VALUE_BYTES: usize = 93;
-const TIMESTAMP: i64 = 1_700_000_000_000;
-
-/// Log-like lines of one length.
-fn values() -> Vec<Vec<u8>> {
-    (0..RECORDS)
-        .map(|index| {
-            let line = format!(
-                "{{\"id\":{index},\"user\":\"user-{}\",\"amount\":{},\"city\":\"Berlin\",\"note\":\"",
-                index * 7919 % 1000,
-                index * 104_729 % 100_000,
-            );
-            let mut line = line.into_bytes();
-            line.resize(VALUE_BYTES - 2, b'x');
-            line.extend_from_slice(b"\"}");
-            line
-        })
-        .collect()
-}
-
-fn batch(values: &[Vec<u8>], config: CompressionConfig, buffer: Vec<u8>) -> Vec<u8> {
-    let mut builder = BatchBuilder::new(buffer, config);
-    for value in values {
-        builder.append(TIMESTAMP, None, Some(value), &[]);
+fn amount(lines: &Lines) -> Amount {
+    Amount {
+        records: BATCH,
+        bytes: lines.payload(),
     }
-    builder.finish(&ProducerFields::NONE, 0).unwrap();
-    builder.into_bytes()
 }
 
-fn encode_records(c: &mut Criterion) {
-    let values = values();
+fn encode_records(c: &mut Criterion<CpuTime>) {
+    let lines = input::lines(BATCH, LINE_BYTES);
     let mut group = c.benchmark_group("record_batch_encode");
-    group.throughput(Throughput::Elements(RECORDS as u64));
     for codec in Compression::ALL {
         let mut buffer = Vec::new();
-        group.bench_function(BenchmarkId::from_parameter(codec), |b| {
-            b.iter(|| {
-                let bytes = batch(&values, codec.into(), std::mem::take(&mut buffer));
-                buffer = black_box(bytes);
-            });
+        stage(&mut group, codec.name(), amount(&lines), || {
+            let used = std::mem::take(&mut buffer);
+            buffer = black_box(input::batch(&lines, codec.into(), used));
         });
     }
     group.finish();
 }
 
-fn decode_records(c: &mut Criterion) {
-    let values = values();
+fn decode_records(c: &mut Criterion<CpuTime>) {
+    let lines = input::lines(BATCH, LINE_BYTES);
     let mut group = c.benchmark_group("record_batch_decode");
-    group.throughput(Throughput::Elements(RECORDS as u64));
-    let mut cases: Vec<_> = Compression::ALL
-        .into_iter()
-        .map(|codec| (codec.to_string(), codec, true))
-        .collect();
-    cases.push(("none, CRC off".to_owned(), Compression::None, false));
-    for (name, codec, check_crc) in cases {
-        let bytes = batch(&values, codec.into(), Vec::new());
+    for codec in Compression::ALL {
+        let bytes = input::batch(&lines, codec.into(), Vec::new());
         let (mut decompressed, mut records) = (Vec::new(), Vec::new());
-        group.bench_function(BenchmarkId::from_parameter(name), |b| {
-            b.iter(|| {
-                decompressed.clear();
-                records.clear();
-                for batch in Batches::new(&bytes).check_crc(check_crc) {
-                    let options = DecodeOptions::default();
-                    decode(&batch.unwrap(), &options, &mut decompressed, &mut records).unwrap();
-                }
-                black_box(&records);
-            });
+        stage(&mut group, codec.name(), amount(&lines), || {
+            decompressed.clear();
+            records.clear();
+            for batch in Batches::new(black_box(&bytes)).check_crc(false) {
+                let options = DecodeOptions::default();
+                decode(&batch.unwrap(), &options, &mut decompressed, &mut records).unwrap();
+            }
+            assert_eq!(records.len(), BATCH);
         });
     }
     group.finish();
 }
 
-criterion_group!(benches, encode_records, decode_records);
+/// The checksum alone: a batch is looked at and not decoded.
+fn check(c: &mut Criterion<CpuTime>) {
+    let lines = input::lines(BATCH, LINE_BYTES);
+    let bytes = input::batch(&lines, CompressionConfig::NONE, Vec::new());
+    let mut group = c.benchmark_group("record_batch_crc");
+    stage(&mut group, "check", amount(&lines), || {
+        let batches = Batches::new(black_box(&bytes)).check_crc(true);
+        assert_eq!(batches.filter(Result::is_ok).count(), 1);
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = common::by_cpu_time();
+    targets = encode_records, decode_records, check
+}
 criterion_main!(benches);
