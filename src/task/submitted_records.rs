@@ -74,13 +74,26 @@ impl Entry {
         self.prefix >= self.count
     }
 
+    /// Whether [`Self::offset`] gives one.
+    fn has_offset(&self) -> bool {
+        self.last().is_some_and(|last| match &self.offsets {
+            Offsets::Run(positions) => positions.of(last).is_some(),
+            Offsets::One(offset) => offset.is_some(),
+        })
+    }
+
     /// The offset after the acknowledged prefix.
     fn offset(&self) -> Option<SourceMap> {
-        let last = (self.prefix as usize).checked_sub(1)?;
+        let last = self.last()?;
         match &self.offsets {
             Offsets::Run(positions) => positions.offset(last),
             Offsets::One(offset) => offset.as_ref().map(|offset| (**offset).clone()),
         }
+    }
+
+    /// Index of the last record of the acknowledged prefix.
+    fn last(&self) -> Option<usize> {
+        (self.prefix as usize).checked_sub(1)
     }
 }
 
@@ -172,7 +185,8 @@ impl SubmittedRecords {
         records: impl Iterator<Item = (Option<&'a Rc<SourceMap>>, Option<&'a Rc<SourceMap>>)>,
     ) -> u64 {
         let number = self.number();
-        let mut places = Vec::new();
+        let (least, most) = records.size_hint();
+        let mut places = Vec::with_capacity(most.unwrap_or(least));
         for (partition, offset) in records {
             let place = partition.map(|partition| {
                 let queue = self.queue(partition);
@@ -326,14 +340,14 @@ impl Queue {
     }
 
     fn take_committable(&mut self) -> Option<SourceMap> {
-        let mut offset = None;
-        while let Some(entry) = self.entries.front().filter(|entry| entry.is_done()) {
-            offset = entry.offset().or(offset);
-            self.entries.pop_front();
+        // Only one offset becomes a map of its own, however many records became safe.
+        let mut last = None;
+        while let Some(entry) = self.entries.pop_front_if(|entry| entry.is_done()) {
             self.front += 1;
+            last = Some(entry).filter(Entry::has_offset).or(last);
         }
         let partly = self.entries.front().and_then(Entry::offset);
-        partly.or(offset)
+        partly.or_else(|| last?.offset())
     }
 }
 
