@@ -241,7 +241,8 @@ fn of_sink(values: Values, line_bytes: usize) -> u64 {
     run(RuntimeKind::Epoll, None, counting).unwrap()
 }
 
-/// Holds counts for long lines and for lines half as long, twice as many per batch, to the bound.
+/// Holds counts for long lines and for lines half as long, twice as many per batch, to the bound, and to
+/// each other but for what waiting for a write takes.
 fn assert_per_batch(what: &str, long: u64, short: u64) {
     println!("{what}: {long} and {short} allocations for {BLOCKS} batches");
     assert!(
@@ -249,7 +250,7 @@ fn assert_per_batch(what: &str, long: u64, short: u64) {
         "{what}: {long} and {short} allocations for {BLOCKS} batches, at most {PER_BATCH} each are fine"
     );
     assert!(
-        long.abs_diff(short) <= BLOCKS,
+        long.abs_diff(short) <= 2 * BLOCKS,
         "{what}: {long} allocations, and {short} when batches have twice the records"
     );
 }
