@@ -138,7 +138,7 @@ pub(crate) fn measure(
         input_topic: input.clone(),
         output_topic: output.clone(),
         output_file: dir.path().join("output.txt"),
-        plugin_path: kafka.map(testbed::Kafka::plugin_path).unwrap_or_default(),
+        plugin_path: kafka.map(testbed::Kafka::plugin_path),
     };
     let outcome = with_worker(session, &job, system, run);
     let deleted = session.wire.delete_topic(&input);

@@ -13,6 +13,7 @@
 
 pub mod cli;
 mod compare;
+mod embedded;
 mod error;
 mod idle;
 mod input;

@@ -45,6 +45,7 @@ const BUNDLED: &[(&str, &str)] = &[
     bundled!("volume-file-to-topic"),
     bundled!("volume-topic-to-file"),
     bundled!("embedded-files"),
+    bundled!("embedded-shards"),
 ];
 
 /// The ways that records go.

@@ -25,6 +25,7 @@ const ALONE: &[&str] = &[
     "start-up",
     "idle@connectors=10",
     "embedded-files",
+    "embedded-shards@shards=2",
 ];
 
 /// Runs it.

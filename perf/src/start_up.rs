@@ -67,7 +67,7 @@ pub(crate) fn start(
         input_topic: String::new(),
         output_topic: String::new(),
         output_file: dir.join("output.txt"),
-        plugin_path: kafka.map(testbed::Kafka::plugin_path).unwrap_or_default(),
+        plugin_path: kafka.map(testbed::Kafka::plugin_path),
     };
     let launch = systems::launch(system, &session.programs, &job)?;
     run.commands = vec![systems::in_shell_words(&launch.command)];

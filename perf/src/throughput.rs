@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::embedded;
 use crate::error::{Error, Naming, Result};
 use crate::input::Generator;
 use crate::interrupt;
@@ -75,7 +76,8 @@ impl Input {
                 input.topic = Some(topic);
                 filled?;
             }
-            Flow::Generate | Flow::EmbeddedToNothing | Flow::None => {}
+            Flow::EmbeddedToNothing => embedded::fill(session, scenario, input.dir.path())?,
+            Flow::Generate | Flow::None => {}
         }
         Ok(input)
     }
@@ -103,18 +105,46 @@ enum Destination {
         topic: String,
         partitions: i32,
     },
+    /// What the worker has read of the embedded log, of how many bytes and records.
+    Read {
+        seen: u64,
+        still: u32,
+        bytes: u64,
+        records: u64,
+    },
 }
 
+/// A worker that reads less than this between two looks, so many times, has come to the log's end:
+/// sockets and timers count as reading too.
+const STILL: (u64, u32) = (64 << 10, 15);
+
 impl Destination {
-    fn records(&self, session: &mut Session) -> Result<u64> {
+    fn records(&mut self, session: &mut Session, pid: i32) -> Result<u64> {
         match self {
             Self::Topic(topic) => session.wire.end_of(topic),
-            Self::File(path, each) => Ok(std::fs::metadata(path).map_or(0, |m| m.len()) / each),
+            Self::File(path, each) => Ok(std::fs::metadata(path).map_or(0, |m| m.len()) / *each),
             Self::Group {
                 group,
                 topic,
                 partitions,
             } => session.wire.committed(group, topic, *partitions),
+            Self::Read {
+                seen,
+                still,
+                bytes,
+                records,
+            } => {
+                let read = embedded::bytes_read(pid)?;
+                let moved = read.saturating_sub(*seen) >= STILL.0;
+                *still = if moved { 0 } else { *still + 1 };
+                *seen = read;
+                if read >= *bytes && *still >= STILL.1 {
+                    return Ok(*records);
+                }
+                // Some is read twice; `follow` sets it right when the whole is known.
+                let done = u128::from(read) * u128::from(*records) / u128::from(*bytes) / 4;
+                Ok(u64::try_from(done).unwrap_or(0).min(*records - 1))
+            }
         }
     }
 }
@@ -159,9 +189,8 @@ fn job<'a>(session: &mut Session, scenario: &'a Scenario, input: &Input, dir: &'
         _ => session.unique("out"),
     };
     let bootstrap = match scenario.flow {
-        Flow::EmbeddedFiles | Flow::EmbeddedToNothing => {
-            format!("embedded:{}", dir.join("log").display())
-        }
+        Flow::EmbeddedFiles => format!("embedded:{}", dir.join("log").display()),
+        Flow::EmbeddedToNothing => format!("embedded:{}", input.dir.path().join("log").display()),
         _ => session.bootstrap.clone(),
     };
     let kafka = session.programs.kafka.as_ref();
@@ -174,7 +203,7 @@ fn job<'a>(session: &mut Session, scenario: &'a Scenario, input: &Input, dir: &'
         input_topic,
         output_topic,
         output_file: dir.join("output.txt"),
-        plugin_path: kafka.map(testbed::Kafka::plugin_path).unwrap_or_default(),
+        plugin_path: kafka.map(testbed::Kafka::plugin_path),
     }
 }
 
@@ -189,6 +218,12 @@ fn destination(job: &Job<'_>, input: &Input) -> Destination {
             group: format!("connect-{}", job.name),
             topic: job.input_topic.clone(),
             partitions: settings.partitions,
+        },
+        Flow::EmbeddedToNothing => Destination::Read {
+            seen: 0,
+            still: 0,
+            bytes: embedded::size(input.dir.path()).max(1),
+            records: settings.records,
         },
         _ => Destination::Topic(job.output_topic.clone()),
     }
@@ -210,8 +245,8 @@ fn watch(
         .progress
         .begin(&format!("{} {}", job.scenario.name, system.id()), records);
     let mut worker = Worker::start(system.id(), launch)?;
-    let destination = destination(job, input);
-    let outcome = follow(session, job.scenario, &destination, &mut worker);
+    let mut destination = destination(job, input);
+    let outcome = follow(session, job.scenario, &mut destination, &mut worker);
     take_down(job.scenario, &worker, run);
     let whole = outcome?;
     let (status, switches) = worker.end()?;
@@ -219,7 +254,7 @@ fn watch(
     if !whole && !status.success() && !was_stopped(status) {
         return Err(worker.ended_badly(status));
     }
-    let verification = verification(session, job, input, system, whole)?;
+    let verification = verification(session, job, input, (system, &worker), whole)?;
     let holds = verify::holds(&verification);
     let words = verify::in_words(&verification);
     run.verification = Some(verification);
@@ -240,7 +275,7 @@ fn was_stopped(status: std::process::ExitStatus) -> bool {
 fn follow(
     session: &mut Session,
     scenario: &Scenario,
-    destination: &Destination,
+    destination: &mut Destination,
     worker: &mut Worker,
 ) -> Result<bool> {
     let settings = &scenario.settings;
@@ -249,10 +284,13 @@ fn follow(
     loop {
         let next = Instant::now() + LOOK;
         interrupt::check()?;
-        let records = destination.records(session)?;
+        let records = destination.records(session, worker.pid())?;
         let ended = worker.look(session.broker.as_ref(), records)?.ended;
         session.progress.at(records);
         if records >= settings.records {
+            if matches!(destination, Destination::Read { .. }) {
+                worker.scale_to(records);
+            }
             return Ok(true);
         }
         if records > moved.0 {
@@ -263,7 +301,7 @@ fn follow(
             return Ok(false);
         }
         if ended {
-            let records = destination.records(session)?;
+            let records = destination.records(session, worker.pid())?;
             worker.look(session.broker.as_ref(), records)?;
             return Ok(records >= settings.records);
         }
@@ -348,7 +386,7 @@ fn verification(
     session: &mut Session,
     job: &Job<'_>,
     input: &Input,
-    system: System,
+    (system, worker): (System, &Worker),
     whole: bool,
 ) -> Result<crate::results::Verification> {
     let settings = &job.scenario.settings;
@@ -365,10 +403,14 @@ fn verification(
             Ok(tally.verdict(&expected(settings.form_in_file()), whole, "the file"))
         }
         Flow::TopicToNothing => {
-            let found = destination(job, input).records(session)?;
+            let found = destination(job, input).records(session, worker.pid())?;
             let wanted = if whole { settings.records } else { found };
             Ok(verify::by_count(wanted, found, "committed offsets"))
         }
+        Flow::EmbeddedToNothing => Ok(embedded::verification(
+            &worker.output(),
+            whole.then_some(settings.records),
+        )),
         Flow::Generate => generated(session, job, system),
         _ => {
             let mut tally = Tally::new(settings.records);

@@ -67,6 +67,16 @@ impl Worker {
         })
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
+    /// What it wrote to standard output and standard error.
+    pub(crate) fn output(&self) -> String {
+        self.process.output()
+    }
+
     /// Since its start.
     pub(crate) fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
@@ -94,6 +104,20 @@ impl Worker {
             resident_bytes: reading.resident_bytes,
         });
         Ok(reading)
+    }
+
+    /// Takes what was seen before the last look as parts of a whole of `records`, and leaves out the
+    /// looks after the last of them had moved: for progress in a measure of its own.
+    pub(crate) fn scale_to(&mut self, records: u64) {
+        self.points.pop();
+        let most = self.points.last().map_or(0, |point| point.records).max(1);
+        let end = self.points.iter().position(|point| point.records == most);
+        self.points
+            .truncate(end.map_or(self.points.len(), |end| end + 1));
+        for point in &mut self.points {
+            let part = u128::from(point.records) * u128::from(records) / u128::from(most);
+            point.records = u64::try_from(part).unwrap_or(records);
+        }
     }
 
     /// SIGTERM and the exit status; its context switches are known then.

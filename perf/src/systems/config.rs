@@ -41,9 +41,12 @@ fn worker(job: &Job<'_>, port: u16) -> Properties {
             "offset.storage.file.filename",
             job.dir.join("offsets").display(),
         )
-        .set("listeners", format!("http://127.0.0.1:{port}"))
-        .set("plugin.path", job.plugin_path.display())
-        .set("plugin.discovery", "service_load");
+        .set("listeners", format!("http://127.0.0.1:{port}"));
+    if let Some(plugins) = &job.plugin_path {
+        worker = worker
+            .set("plugin.path", plugins.display())
+            .set("plugin.discovery", "service_load");
+    }
     if let Some(schemas) = schemas {
         worker = worker.set("value.converter.schemas.enable", schemas);
     }
@@ -95,7 +98,8 @@ fn connectors(system: System, job: &Job<'_>) -> Result<Vec<Properties>> {
             ]
         }
         Flow::EmbeddedToNothing if system == System::Ringmain => {
-            vec![named(job, "NullSink").set("topics", &job.input_topic)]
+            let topic = crate::embedded::TOPIC;
+            vec![named(job, "NullSink").set("topics", topic)]
         }
         flow => return Err(cannot(system, flow)),
     };

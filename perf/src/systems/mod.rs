@@ -122,8 +122,8 @@ pub(crate) struct Job<'a> {
     pub(crate) output_topic: String,
     /// Lines to write.
     pub(crate) output_file: PathBuf,
-    /// `plugin.path`; empty without Apache's jars.
-    pub(crate) plugin_path: PathBuf,
+    /// `plugin.path`; none without Apache's jars.
+    pub(crate) plugin_path: Option<PathBuf>,
 }
 
 /// How a run's process is started.
