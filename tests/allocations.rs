@@ -242,7 +242,7 @@ fn of_sink(values: Values, line_bytes: usize) -> u64 {
 }
 
 /// Holds counts for long lines and for lines half as long, twice as many per batch, to the bound, and to
-/// each other but for what waiting for a write takes.
+/// each other: apart are only the writes that a sink on a slow machine starts before its buffer is full.
 fn assert_per_batch(what: &str, long: u64, short: u64) {
     println!("{what}: {long} and {short} allocations for {BLOCKS} batches");
     assert!(
@@ -250,7 +250,7 @@ fn assert_per_batch(what: &str, long: u64, short: u64) {
         "{what}: {long} and {short} allocations for {BLOCKS} batches, at most {PER_BATCH} each are fine"
     );
     assert!(
-        long.abs_diff(short) <= 2 * BLOCKS,
+        long.abs_diff(short) <= 4 * BLOCKS,
         "{what}: {long} allocations, and {short} when batches have twice the records"
     );
 }
