@@ -21,11 +21,11 @@ const QUEUE: usize = 16 << 10;
 /// Longest wait without a deadline.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What reaches the herder's thread.
+/// What reaches the herder's thread. Small: the queue's memory is there from the start.
 #[derive(Debug)]
 pub(super) enum Message {
-    Request(Request, Sender<Result<Reply, HerderError>>),
-    Event(WorkerEvent),
+    Request(Box<Request>, Sender<Result<Reply, HerderError>>),
+    Event(Box<WorkerEvent>),
     ShutDown,
 }
 
@@ -100,9 +100,9 @@ impl Driver {
         let events = EventSink::new(move |event| {
             use crossbeam::channel::TrySendError;
             sender
-                .try_send(Message::Event(event))
+                .try_send(Message::Event(Box::new(event)))
                 .map_err(|refused| match refused {
-                    TrySendError::Full(Message::Event(event)) => Some(event),
+                    TrySendError::Full(Message::Event(event)) => Some(*event),
                     TrySendError::Full(_) | TrySendError::Disconnected(_) => None,
                 })
         });
@@ -141,9 +141,10 @@ impl Driver {
                 self.next_request += 1;
                 let id = RequestId(self.next_request);
                 self.waiting.insert(id, answer);
-                self.machine.request(id, request, now);
+                self.machine.request(id, *request, now);
             }
-            Message::Event(WorkerEvent { instance, event }) => {
+            Message::Event(event) => {
+                let WorkerEvent { instance, event } = *event;
                 if event == InstanceEvent::Ended {
                     self.instances.remove(&instance);
                     self.worker.ended(instance);

@@ -33,7 +33,7 @@ impl HerderHandle {
         let deadline = Instant::now() + limit;
         let (sender, receiver) = bounded(1);
         self.sender
-            .send_deadline(Message::Request(request, sender), deadline)
+            .send_deadline(Message::Request(Box::new(request), sender), deadline)
             .map_err(|error| {
                 if error.is_timeout() {
                     HerderError::Timeout

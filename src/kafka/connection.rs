@@ -27,7 +27,7 @@ use crate::shard::{self, JoinHandle, Notify, TcpStream, take_filled};
 /// Longest answer that is read. A longer one is no Kafka answer (a TLS or HTTP listener, say).
 const ANSWER_MAX: usize = 128 << 20;
 /// Answers up to here come through one buffered read; longer ones go straight into their own buffer.
-const STAGING: usize = 8 << 10;
+const STAGING: usize = 2 << 10;
 /// A request up to this size is copied together: each write wakes the broker, which costs more.
 const GATHER_MAX: usize = 72 << 10;
 /// So much of a larger batch is copied to what comes before and after it.

@@ -84,9 +84,11 @@ pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandl
     });
     let (abort, registration) = AbortHandle::new_pair();
     let result = Rc::clone(&shared);
+    // Boxed out here: the block below would keep room for it beside the box.
+    let future = CatchUnwind(Box::pin(future));
     let fenced = async move {
         YieldOnce::default().await;
-        let outcome = Abortable::new(CatchUnwind(Box::pin(future)), registration).await;
+        let outcome = Abortable::new(future, registration).await;
         let end = match outcome {
             Ok(Ok(value)) => TaskEnd::Done(value),
             Ok(Err(panicked)) => TaskEnd::Panicked(panicked),

@@ -27,7 +27,7 @@ pub(super) struct ConnectorStart {
 /// Runs an instance to its end.
 pub(super) async fn run(start: ConnectorStart) {
     let (instance, events) = (start.instance, start.events.clone());
-    supervise(instance, events, Clients::default(), live(start)).await;
+    supervise(instance, events, Clients::default(), Box::pin(live(start))).await;
 }
 
 enum Event {

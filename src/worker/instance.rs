@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::api::{ConfigMap, ConnectError};
+use crate::api::{ConfigMap, ConnectError, LocalFuture};
 use crate::clients::{Admin, Consumer, Producer};
 use crate::shard::{self, JoinHandle, ShardHandle, TaskEnd};
 use crate::task::InstanceState;
@@ -140,12 +140,12 @@ thread_local! {
 }
 
 /// Runs an instance's future on the current shard behind a fence, and tells how it ended. A cancelled
-/// instance tells nothing.
+/// instance tells nothing. Boxed, so that the future is in memory once.
 pub(super) async fn supervise(
     instance: InstanceId,
     events: EventSink,
     clients: Clients,
-    future: impl Future<Output = Result<(), ConnectError>> + 'static,
+    future: LocalFuture<'static, Result<(), ConnectError>>,
 ) {
     let handle = Rc::new(shard::spawn(future));
     RUNNING.with_borrow_mut(|running| running.insert(instance, Rc::clone(&handle)));

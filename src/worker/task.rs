@@ -55,7 +55,7 @@ pub(super) struct TaskStart {
 pub(super) async fn run(start: TaskStart) {
     let span = tracing::info_span!("task", connector = %start.task.id.connector, task = start.task.id.task);
     let (instance, events, clients) = (start.instance, start.events.clone(), Clients::default());
-    let running = live(start, clients.clone()).instrument(span.clone());
+    let running = Box::pin(live(start, clients.clone()).instrument(span.clone()));
     supervise(instance, events, clients, running)
         .instrument(span)
         .await;

@@ -340,8 +340,9 @@ fn records_of_other_partitions_gather_while_the_broker_has_enough_to_do() {
     on_each_runtime(|| async {
         let mock = MockCluster::start(1);
         mock.topic("t", 5);
-        mock.on(ApiKey::Produce, |_, _| {
-            Reply::Delayed(Duration::from_millis(60), Box::new(Reply::Default))
+        let mut pause = Duration::from_secs(2);
+        mock.on(ApiKey::Produce, move |_, _| {
+            Reply::Delayed(std::mem::take(&mut pause), Box::new(Reply::Default))
         });
         let producer = KafkaProducer::new(config(&mock));
         let topic = producer.topic("t").await.unwrap();
@@ -351,8 +352,13 @@ fn records_of_other_partitions_gather_while_the_broker_has_enough_to_do() {
                 ..record(b"x")
             };
             append(&producer, topic, &placed, index).await;
-            // The first connects; each of the others meets the sender at rest.
-            shard::sleep(Duration::from_millis(if index == 0 { 20 } else { 2 })).await;
+            // Two requests go out, the second behind the first, and the sender is at rest again.
+            let requests = || producer.inner.in_flight.borrow().parts().count();
+            while index < 2 && requests() <= index as usize {
+                shard::sleep(Duration::from_millis(1)).await;
+            }
+            shard::sleep(Duration::from_millis(2)).await;
+            assert!(requests() <= 2);
         }
         while producer.in_flight() > 0 {
             producer.acked().await;
