@@ -145,7 +145,6 @@ fn mirror(job: &Job<'_>) -> Properties {
         .set("value.converter", BYTES)
         .set("header.converter", BYTES)
         .set("emit.offset-syncs.enabled", false)
-        .set("emit.heartbeats.enabled", false)
         .set("sync.topic.acls.enabled", false)
         .set("sync.topic.configs.enabled", false)
         .set("refresh.topics.enabled", false)
