@@ -7,6 +7,7 @@
 
 mod config;
 mod error;
+mod held;
 mod partitioner;
 mod traits;
 
@@ -15,9 +16,11 @@ pub use config::{
     IsolationLevel, ProducerConfig,
 };
 pub use error::{ApiErrorKind, ClientError};
+pub use held::HeldBuffer;
 pub use partitioner::{murmur2, partition_for_key};
 pub use traits::{
     Ack, Acked, Admin, Append, AppendBatch, ClusterAdmin, ConfigSource, Consumer, FetchedBatches,
     FetchedRecords, NewTopic, OffsetSpec, Polled, Producer, ProducerRecord, RecordToken, Slices,
     Subscription, TopicConfigChange, TopicConfigEntry, TopicDescription, TopicHandle,
+    encode_batches,
 };

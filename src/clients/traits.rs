@@ -247,7 +247,11 @@ pub enum Polled {
     Idle,
 }
 
-fn batches_of(fetched: &FetchedRecords) -> Result<FetchedBatches, ClientError> {
+/// Makes batches of decoded records, see [`encode_raw`].
+///
+/// # Errors
+/// `Corrupt`: headers that can't be read.
+pub fn encode_batches(fetched: &FetchedRecords) -> Result<FetchedBatches, ClientError> {
     let batches = encode_raw(&fetched.buffer, &fetched.records);
     let batches = batches.map_err(|error| ClientError::Corrupt {
         topic: fetched.source.topic.to_string(),
@@ -293,7 +297,7 @@ pub trait Consumer {
     /// As [`Consumer::poll`].
     async fn poll_batches(&self, timeout: Duration) -> Result<Vec<FetchedBatches>, ClientError> {
         match self.poll(timeout).await? {
-            Polled::Records(all) => all.iter().map(batches_of).collect(),
+            Polled::Records(all) => all.iter().map(encode_batches).collect(),
             _ => Ok(Vec::new()),
         }
     }

@@ -12,11 +12,14 @@ use super::groups::{Key, MemberId};
 use super::log::EmbeddedLog;
 use super::partition::{Chunk, Cursor, Partition, Read};
 use super::wake::WakeUp;
-use crate::api::TopicPartition;
+use crate::api::{RawBatch, SharedBuffer, TopicPartition};
 use crate::clients::{
-    AutoOffsetReset, ClientError, Consumer, ConsumerConfig, FetchedRecords, Polled, Subscription,
+    AutoOffsetReset, ClientError, Consumer, ConsumerConfig, FetchedBatches, FetchedRecords, Polled,
+    Subscription, encode_batches,
 };
-use crate::record::{Batch, Batches, DecodeOptions, RecordBytes, RecordRef, TimestampType, decode};
+use crate::record::{
+    Batch, Batches, DecodeOptions, RecordBytes, RecordRef, TimestampType, decode, raw_batch,
+};
 use crate::shard::{PooledVec, blocking, take_filled, take_vec, timeout};
 
 /// A consumer of an embedded log, for one shard. A group is spread over the members in this process.
@@ -317,34 +320,11 @@ impl EmbeddedConsumer {
 
     /// Reads, and buffers what came.
     async fn read(&self, wanted: Wanted) -> Result<(), ClientError> {
-        let max_bytes = self.config.max_partition_fetch_bytes.max(1).unsigned_abs() as usize;
-        let buffer = take_filled(max_bytes);
-        let partition = Arc::clone(&wanted.partition);
-        let (cursor, offset) = (wanted.cursor.clone(), wanted.offset);
-        let done = blocking(move || partition.read(cursor, offset, buffer, max_bytes)).await;
-        let read = done.map_err(|error| error::blocking(self.log.dir(), &error))?;
-        if wanted.partition.is_deleted() {
+        let Some(chunk) = self.read_chunk(&wanted).await? else {
             return Ok(());
-        }
-        let mut decoded = VecDeque::new();
-        let mut cursor = None;
-        let mut fetch = wanted.offset;
-        match read? {
-            Read::End => {}
-            Read::OutOfRange => {
-                let start = self.reset_offset(&wanted.partition, &wanted.name)?;
-                tracing::warn!(partition = %wanted.name, offset = wanted.offset, start,
-                    "the offset is not in the log (any more), going on from auto.offset.reset");
-                self.seek(&wanted.name, start);
-                return Ok(());
-            }
-            Read::Chunk(chunk) => {
-                let (records, after) = self.decode(&wanted, chunk)?;
-                fetch = records.back().map_or(fetch, |records| records.next_offset);
-                decoded = records;
-                cursor = Some(after);
-            }
-        }
+        };
+        let (mut decoded, cursor) = self.decode(&wanted, chunk)?;
+        let fetch = decoded.back().map(|records| records.next_offset);
         let mut state = self.state.borrow_mut();
         let held = state
             .held
@@ -352,11 +332,91 @@ impl EmbeddedConsumer {
             .find(|held| held.place == wanted.place);
         // Moved or taken away while the read was under way: what came is not wanted any more.
         if let Some(held) = held {
-            held.fetch = fetch;
-            held.cursor = cursor;
+            held.fetch = fetch.unwrap_or(wanted.offset);
+            held.cursor = Some(cursor);
             held.buffered.append(&mut decoded);
         }
         Ok(())
+    }
+
+    /// Reads; `None` when there is nothing or the position was moved.
+    async fn read_chunk(&self, wanted: &Wanted) -> Result<Option<Chunk>, ClientError> {
+        let max_bytes = self.config.max_partition_fetch_bytes.max(1).unsigned_abs() as usize;
+        let buffer = take_filled(max_bytes);
+        let partition = Arc::clone(&wanted.partition);
+        let (cursor, offset) = (wanted.cursor.clone(), wanted.offset);
+        let done = blocking(move || partition.read(cursor, offset, buffer, max_bytes)).await;
+        let read = done.map_err(|error| error::blocking(self.log.dir(), &error))?;
+        if wanted.partition.is_deleted() {
+            return Ok(None);
+        }
+        match read? {
+            Read::End => Ok(None),
+            Read::OutOfRange => {
+                let start = self.reset_offset(&wanted.partition, &wanted.name)?;
+                tracing::warn!(partition = %wanted.name, offset = wanted.offset, start,
+                    "the offset is not in the log (any more), going on from auto.offset.reset");
+                self.seek(&wanted.name, start);
+                Ok(None)
+            }
+            Read::Chunk(chunk) => Ok(Some(chunk)),
+        }
+    }
+
+    /// Reads whole batches and moves the position behind them; `None` when there is nothing.
+    async fn read_batches(&self, wanted: Wanted) -> Result<Option<FetchedBatches>, ClientError> {
+        let Some(chunk) = self.read_chunk(&wanted).await? else {
+            return Ok(None);
+        };
+        let (batches, cursor) = self.slice(&wanted, chunk)?;
+        let mut state = self.state.borrow_mut();
+        let held = state
+            .held
+            .iter_mut()
+            .find(|held| held.place == wanted.place);
+        let Some(held) = held else {
+            return Ok(None);
+        };
+        let next_offset = batches.last().map(|batch| batch.next_offset);
+        let next_offset = next_offset.unwrap_or(wanted.offset);
+        held.fetch = next_offset;
+        held.position = Some(next_offset);
+        held.cursor = Some(cursor);
+        Ok(Some(FetchedBatches {
+            source: wanted.name,
+            batches,
+            next_offset,
+        }))
+    }
+
+    /// The batches of a chunk, as slices of it. What is broken is told when nothing comes before it.
+    fn slice(&self, wanted: &Wanted, chunk: Chunk) -> Result<(Vec<RawBatch>, Cursor), ClientError> {
+        let mut cursor = chunk.cursor.clone();
+        let buffer = SharedBuffer::new(chunk.buffer.len());
+        let bytes = chunk.buffer.into_bytes(0..chunk.len);
+        let mut all = Batches::new(&bytes).check_crc(self.config.check_crcs);
+        let mut batches = Vec::new();
+        let mut good = 0;
+        while let Some(batch) = all.next() {
+            let raw = batch.and_then(|batch| {
+                let slice = bytes.slice_ref(batch.bytes());
+                raw_batch(&batch, slice, &buffer, wanted.offset)
+            });
+            match raw {
+                // A read starts at the batch that holds the offset.
+                Ok(raw) if raw.next_offset <= wanted.offset => {}
+                Ok(raw) => batches.push(raw),
+                Err(_) if !batches.is_empty() => break,
+                Err(error) => {
+                    cursor.advance(good);
+                    let partition = &wanted.partition;
+                    return Err(partition.corrupt(wanted.offset, &cursor, &error.to_string()));
+                }
+            }
+            good = all.position();
+        }
+        cursor.advance(good);
+        Ok((batches, cursor))
     }
 
     /// Decodes whole batches. Those that are not compressed stay in the buffer they were read into.
@@ -412,6 +472,21 @@ impl EmbeddedConsumer {
         Ok(())
     }
 
+    async fn next_batches(&self) -> Result<Option<FetchedBatches>, ClientError> {
+        loop {
+            match self.choose()? {
+                // An earlier poll for records has decoded them.
+                Choice::Records(records) => return encode_batches(&records).map(Some),
+                Choice::Read(wanted) => {
+                    if let Some(batches) = self.read_batches(wanted).await? {
+                        return Ok(Some(batches));
+                    }
+                }
+                Choice::Nothing => return Ok(None),
+            }
+        }
+    }
+
     async fn next_event(&self) -> Result<Option<Polled>, ClientError> {
         self.join().await?;
         if let Some(event) = self.rebalance() {
@@ -427,6 +502,7 @@ impl EmbeddedConsumer {
     }
 }
 
+/// What a poll does next.
 enum Choice {
     Records(FetchedRecords),
     Read(Wanted),
@@ -511,6 +587,27 @@ impl Consumer for EmbeddedConsumer {
             let left = limit.saturating_sub(started.elapsed());
             if left.is_zero() || timeout(left, self.wake.wait()).await.is_err() {
                 return Ok(Polled::Idle);
+            }
+        }
+    }
+
+    async fn poll_batches(&self, limit: Duration) -> Result<Vec<FetchedBatches>, ClientError> {
+        let started = Instant::now();
+        loop {
+            self.closed()?;
+            if !matches!(self.state.borrow().mode, Mode::Idle | Mode::Manual) {
+                return Err(ClientError::Config {
+                    key: "assignment",
+                    reason: "whole batches are for partitions that were assigned by hand"
+                        .to_owned(),
+                });
+            }
+            if let Some(batches) = self.next_batches().await? {
+                return Ok(vec![batches]);
+            }
+            let left = limit.saturating_sub(started.elapsed());
+            if left.is_zero() || timeout(left, self.wake.wait()).await.is_err() {
+                return Ok(Vec::new());
             }
         }
     }

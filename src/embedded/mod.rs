@@ -36,4 +36,6 @@ pub use log::{EmbeddedConfig, EmbeddedLog};
 pub use producer::EmbeddedProducer;
 
 #[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
 mod tests;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use super::error;
 use super::segment::{Active, Look, Segment, look};
 use super::wake::Listeners;
@@ -51,6 +53,21 @@ pub(super) struct Cursor {
     segment: Arc<Segment>,
     file: Arc<File>,
     position: u64,
+}
+
+/// A finished batch to append.
+#[derive(Debug, Default)]
+pub(super) struct Finished {
+    /// The header, and the records unless they are in `records`.
+    pub(super) head: Vec<u8>,
+    /// The records of a batch that was appended whole.
+    pub(super) records: Bytes,
+}
+
+impl Finished {
+    fn len(&self) -> usize {
+        self.head.len() + self.records.len()
+    }
 }
 
 /// Whole batches from [`Partition::read`], with perhaps a part of one more at the end.
@@ -186,7 +203,7 @@ impl Partition {
 
     /// Appends finished batches, giving them their offsets. Gives the base offsets of those written and
     /// the error that stopped it.
-    pub(super) fn append(&self, batches: &mut [Vec<u8>]) -> (Vec<i64>, Option<ClientError>) {
+    pub(super) fn append(&self, batches: &mut [Finished]) -> (Vec<i64>, Option<ClientError>) {
         let mut offsets = Vec::with_capacity(batches.len());
         let mut active = locked(&self.active);
         let mut failure = None;
@@ -206,14 +223,15 @@ impl Partition {
         (offsets, failure)
     }
 
-    fn append_one(&self, active: &mut Active, batch: &mut [u8]) -> Result<i64, ClientError> {
+    fn append_one(&self, active: &mut Active, batch: &mut Finished) -> Result<i64, ClientError> {
         if self.is_deleted() {
             return Err(self.unknown());
         }
         let offset = self.end_offset();
         let malformed = |reason: String| error::refused(&self.dir, reason);
-        set_base_offset(batch, offset, 0).map_err(|error| malformed(error.to_string()))?;
-        let header = BatchHeader::parse(batch).map_err(|error| malformed(error.to_string()))?;
+        let head = &mut batch.head;
+        set_base_offset(head, offset, 0).map_err(|error| malformed(error.to_string()))?;
+        let header = BatchHeader::parse(head).map_err(|error| malformed(error.to_string()))?;
         let header = header.filter(|header| header.total_bytes() == batch.len());
         let header = header.ok_or_else(|| malformed("not one whole batch".to_owned()))?;
         let relative = header.last_offset() - active.segment.base_offset;
@@ -222,7 +240,7 @@ impl Partition {
         if full && active.size() > 0 {
             self.roll(active, offset)?;
         }
-        active.append(batch, &header)?;
+        active.append(&batch.head, &batch.records, &header)?;
         self.end_offset
             .store(header.next_offset(), Ordering::Release);
         Ok(offset)

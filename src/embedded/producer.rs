@@ -1,6 +1,6 @@
 //! [`Producer`] over the embedded log: batches per partition, each written with one call.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +10,15 @@ use async_trait::async_trait;
 
 use super::error;
 use super::log::EmbeddedLog;
-use super::partition::Partition;
+use super::partition::{Finished, Partition};
+use crate::api::RawBatch;
 use crate::clients::{
-    Ack, Acked, Append, ClientError, Producer, ProducerConfig, ProducerRecord, RecordToken, Slices,
-    TopicHandle, partition_for_key,
+    Ack, Acked, Append, AppendBatch, ClientError, HeldBuffer, Producer, ProducerConfig,
+    ProducerRecord, RecordToken, Slices, TopicHandle, partition_for_key,
 };
-use crate::record::{BatchBuilder, ProducerFields, size_upper_bound};
+use crate::record::{
+    BatchBuilder, HEADER_BYTES, ProducerFields, passes, rewritten_header, size_upper_bound,
+};
 use crate::shard::{Notify, PooledVec, blocking, sleep, spawn, take_vec, timeout, yield_now};
 
 /// Most batches that one call to the pool writes.
@@ -42,8 +45,12 @@ struct Inner {
 struct State {
     topics: Vec<Topic>,
     acks: Vec<Ack>,
-    /// Bytes appended and not yet acknowledged.
+    /// Bytes appended and not yet acknowledged, without those of `shared`.
     buffered: usize,
+    /// Bytes of the buffers that whole batches are slices of.
+    shared: Rc<Cell<usize>>,
+    /// What the last refused batch needed.
+    wanted: usize,
     in_flight: usize,
     /// Flushes that are waiting.
     flushes: usize,
@@ -86,11 +93,13 @@ struct Run {
 
 #[derive(Debug)]
 struct Sealed {
-    bytes: Vec<u8>,
+    bytes: Finished,
     /// What it counts in `buffer.memory`.
     memory: usize,
     runs: Vec<Run>,
     since: Instant,
+    /// What the records are a slice of, if the batch came whole.
+    _held: Option<HeldBuffer>,
 }
 
 /// What the writer of a queue does next.
@@ -156,6 +165,7 @@ impl State {
         if self.closed {
             return Err(ClientError::Closed);
         }
+        let used = self.used();
         let found = self
             .topics
             .get_mut(topic)
@@ -169,7 +179,7 @@ impl State {
             });
         }
         let estimate = BatchBuilder::estimate(record.key, record.value, record.headers);
-        if self.buffered > 0 && self.buffered + estimate > config.buffer_memory {
+        if used > 0 && used + estimate > config.buffer_memory {
             return Ok(Append::Full);
         }
         let index = found.choose(record)?;
@@ -206,6 +216,68 @@ impl State {
         self.buffered += added;
         self.in_flight += 1;
         Ok(Append::Taken)
+    }
+
+    /// Bytes of `buffer.memory` in use.
+    fn used(&self) -> usize {
+        self.buffered + self.shared.get()
+    }
+
+    fn append_batch(
+        &mut self,
+        config: &ProducerConfig,
+        topic: usize,
+        partition: i32,
+        raw: &RawBatch,
+        number: u64,
+    ) -> Result<AppendBatch, ClientError> {
+        if self.closed {
+            return Err(ClientError::Closed);
+        }
+        let used = self.used();
+        let found = self
+            .topics
+            .get_mut(topic)
+            .ok_or_else(|| error::unknown_topic("a topic handle of another producer".to_owned()))?;
+        let index = found.partition(partition)?;
+        let codec = config.compression_set.then_some(config.compression.codec);
+        if let Err(reason) = passes(raw, codec) {
+            return Ok(AppendBatch::Unfit(reason));
+        }
+        if raw.bytes.len() > config.max_request_size {
+            return Ok(AppendBatch::Unfit("it is larger than max.request.size"));
+        }
+        let Ok(header) = rewritten_header(&raw.bytes, &ProducerFields::NONE, 0) else {
+            return Ok(AppendBatch::Unfit("it is not a record batch"));
+        };
+        let cost = raw.buffer.cost();
+        if used > 0 && used + cost > config.buffer_memory {
+            self.wanted = self.wanted.max(cost);
+            return Ok(AppendBatch::Full);
+        }
+        let queue = &mut found.queues[index];
+        queue.seal(
+            &mut self.acks,
+            topic,
+            &mut self.buffered,
+            &mut self.in_flight,
+        );
+        queue.sealed.push_back(Sealed {
+            bytes: Finished {
+                head: header.to_vec(),
+                records: raw.bytes.slice(HEADER_BYTES..),
+            },
+            memory: 0,
+            runs: vec![Run {
+                batch: number,
+                first: 0,
+                count: raw.count,
+            }],
+            since: Instant::now(),
+            _held: Some(HeldBuffer::new(&raw.buffer, &self.shared)),
+        });
+        self.in_flight += raw.count as usize;
+        Ok(AppendBatch::Taken)
     }
 
     /// Reports the fate of a batch whose first record got `base_offset`.
@@ -246,18 +318,24 @@ fn report_runs(
 }
 
 impl Topic {
+    /// The index of a partition's queue.
+    fn partition(&self, partition: i32) -> Result<usize, ClientError> {
+        let count = self.queues.len();
+        let index = usize::try_from(partition)
+            .ok()
+            .filter(|index| *index < count);
+        index.ok_or_else(|| {
+            error::unknown_topic(format!(
+                "{}-{partition}, it has {count} partitions",
+                self.name
+            ))
+        })
+    }
+
     fn choose(&mut self, record: &ProducerRecord<'_>) -> Result<usize, ClientError> {
         let count = self.queues.len();
         if let Some(partition) = record.partition {
-            let index = usize::try_from(partition)
-                .ok()
-                .filter(|index| *index < count);
-            return index.ok_or_else(|| {
-                error::unknown_topic(format!(
-                    "{}-{partition}, it has {count} partitions",
-                    self.name
-                ))
-            });
+            return self.partition(partition);
         }
         if count == 1 {
             return Ok(0);
@@ -300,10 +378,14 @@ impl Queue {
         };
         match open.builder.finish(&ProducerFields::NONE, 0) {
             Ok(()) => self.sealed.push_back(Sealed {
-                bytes: open.builder.into_bytes(),
+                bytes: Finished {
+                    head: open.builder.into_bytes(),
+                    ..Finished::default()
+                },
                 memory: open.bytes,
                 runs: open.runs,
                 since: open.since,
+                _held: None,
             }),
             Err(error) => {
                 let error = error::refused(self.partition.dir(), error.to_string());
@@ -361,7 +443,7 @@ impl Inner {
             {
                 partition = again;
             }
-            let bytes: Vec<Vec<u8>> = batches
+            let bytes: Vec<Finished> = batches
                 .iter_mut()
                 .map(|sealed| std::mem::take(&mut sealed.bytes))
                 .collect();
@@ -396,7 +478,7 @@ impl Inner {
             };
             state.report(id.topic, &sealed, &Ok(acked));
             // Gives the buffer back to the pool.
-            drop(PooledVec::from(sealed.bytes));
+            drop(PooledVec::from(sealed.bytes.head));
         }
         drop(state);
         self.acked.notify();
@@ -453,7 +535,7 @@ impl Inner {
     }
 }
 
-fn take_back(batches: &mut [Sealed], bytes: &Mutex<Vec<Vec<u8>>>) {
+fn take_back(batches: &mut [Sealed], bytes: &Mutex<Vec<Finished>>) {
     let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
     for (sealed, bytes) in batches.iter_mut().zip(bytes.drain(..)) {
         sealed.bytes = bytes;
@@ -579,19 +661,36 @@ impl Producer for EmbeddedProducer {
         result.map(|()| index)
     }
 
+    fn append_batch(
+        &self,
+        topic: TopicHandle,
+        partition: i32,
+        batch: &RawBatch,
+        batch_number: u64,
+    ) -> Result<AppendBatch, ClientError> {
+        let mut state = self.inner.state.borrow_mut();
+        let topic = topic.0 as usize;
+        let config = &self.inner.config;
+        let appended = state.append_batch(config, topic, partition, batch, batch_number);
+        drop(state);
+        self.start_writers(topic);
+        appended
+    }
+
     async fn ready(&self) -> Result<(), ClientError> {
         let has_room = async {
             loop {
                 let mark = self.inner.acked.mark();
                 {
-                    let state = self.inner.state.borrow();
+                    let mut state = self.inner.state.borrow_mut();
                     if state.closed {
                         return Err(ClientError::Closed);
                     }
                     // A batch's worth of room, so that appends don't come by single records.
                     let limit = self.inner.config.buffer_memory;
-                    let batch = self.inner.config.batch_size.min(limit);
-                    if state.buffered <= limit - batch {
+                    let batch = self.inner.config.batch_size.min(limit).max(state.wanted);
+                    if state.used() == 0 || state.used() + batch <= limit {
+                        state.wanted = 0;
                         return Ok(());
                     }
                 }

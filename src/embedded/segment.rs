@@ -179,6 +179,24 @@ fn crc_is_right(file: &File, position: u64, header: &BatchHeader) -> io::Result<
     Ok(crc == header.crc)
 }
 
+/// Writes `head` and `records` one behind the other.
+fn write_pieces(file: &File, head: &[u8], records: &[u8], at: u64) -> io::Result<()> {
+    if records.is_empty() {
+        return file.write_all_at(head, at);
+    }
+    let pieces = [io::IoSlice::new(head), io::IoSlice::new(records)];
+    let written = match rustix::io::pwritev(file, &pieces, at) {
+        Ok(written) => written,
+        Err(rustix::io::Errno::INTR) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    // What one call did not take follows piece by piece.
+    let rest = head.get(written..).unwrap_or_default();
+    file.write_all_at(rest, at + written as u64)?;
+    let from = written.saturating_sub(head.len());
+    file.write_all_at(&records[from..], at + (head.len() + from) as u64)
+}
+
 /// What a scan of the last segment found.
 pub(super) struct Scan {
     /// End of the last whole batch.
@@ -369,9 +387,14 @@ impl Active {
         self.file.sync_data()
     }
 
-    /// Writes one batch whose offsets are set. After an error the file is as it was.
-    pub(super) fn append(&mut self, batch: &[u8], header: &BatchHeader) -> Result<(), ClientError> {
-        if let Err(error) = self.file.write_all_at(batch, self.size) {
+    /// Writes one batch whose offsets are set, in one or two pieces. After an error the file is as it was.
+    pub(super) fn append(
+        &mut self,
+        head: &[u8],
+        records: &[u8],
+        header: &BatchHeader,
+    ) -> Result<(), ClientError> {
+        if let Err(error) = write_pieces(&self.file, head, records, self.size) {
             if let Err(error) = self.file.set_len(self.size) {
                 // The next append goes over the torn bytes, and recovery would cut them off.
                 tracing::warn!(path = %self.segment.path.display(), %error, "can't cut off a torn write");
@@ -379,7 +402,7 @@ impl Active {
             return Err(error::storage(&self.segment.path, "can't append", &error));
         }
         self.note(header, self.size);
-        self.size += batch.len() as u64;
+        self.size += header.total_bytes() as u64;
         self.segment.visible.store(self.size, Ordering::Release);
         Ok(())
     }

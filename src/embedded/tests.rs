@@ -17,10 +17,10 @@ use crate::mapped::tests::SmallDisk;
 use crate::record::{Compression, CompressionConfig, RecordHeader, headers};
 use crate::shard::{RuntimeKind, probe_io_uring, sleep, spawn};
 
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
 
-fn kinds() -> Vec<RuntimeKind> {
+pub(super) fn kinds() -> Vec<RuntimeKind> {
     let mut kinds = vec![RuntimeKind::Epoll];
     if probe_io_uring().io_uring_problem.is_none() {
         kinds.push(RuntimeKind::IoUring);
@@ -28,11 +28,11 @@ fn kinds() -> Vec<RuntimeKind> {
     kinds
 }
 
-fn on_shard<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
+pub(super) fn on_shard<T: 'static>(future: impl Future<Output = T> + 'static) -> T {
     crate::shard::run(RuntimeKind::Epoll, None, future).unwrap()
 }
 
-fn open(dir: &Path) -> Arc<EmbeddedLog> {
+pub(super) fn open(dir: &Path) -> Arc<EmbeddedLog> {
     EmbeddedLog::open(dir, keeping()).unwrap()
 }
 
@@ -44,7 +44,7 @@ fn keeping() -> EmbeddedConfig {
     }
 }
 
-fn small_segments(dir: &Path) -> Arc<EmbeddedLog> {
+pub(super) fn small_segments(dir: &Path) -> Arc<EmbeddedLog> {
     let config = EmbeddedConfig {
         segment_bytes: 4000,
         ..keeping()
@@ -52,7 +52,7 @@ fn small_segments(dir: &Path) -> Arc<EmbeddedLog> {
     EmbeddedLog::open(dir, config).unwrap()
 }
 
-fn consumer(log: &Arc<EmbeddedLog>, group: Option<&str>) -> EmbeddedConsumer {
+pub(super) fn consumer(log: &Arc<EmbeddedLog>, group: Option<&str>) -> EmbeddedConsumer {
     let config = ConsumerConfig {
         group_id: group.map(str::to_owned),
         ..ConsumerConfig::default()
@@ -60,11 +60,11 @@ fn consumer(log: &Arc<EmbeddedLog>, group: Option<&str>) -> EmbeddedConsumer {
     EmbeddedConsumer::new(Arc::clone(log), config)
 }
 
-fn producer(log: &Arc<EmbeddedLog>) -> EmbeddedProducer {
+pub(super) fn producer(log: &Arc<EmbeddedLog>) -> EmbeddedProducer {
     EmbeddedProducer::new(Arc::clone(log), ProducerConfig::default())
 }
 
-fn record(value: &[u8]) -> ProducerRecord<'_> {
+pub(super) fn record(value: &[u8]) -> ProducerRecord<'_> {
     ProducerRecord {
         partition: None,
         timestamp: 1000,

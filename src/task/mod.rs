@@ -51,4 +51,6 @@ impl fmt::Debug for Reporter {
 }
 
 #[cfg(test)]
+mod batch_tests;
+#[cfg(test)]
 mod tests;

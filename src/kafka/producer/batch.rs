@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::api::{RawBatch, SharedBuffer};
+use crate::api::RawBatch;
+use crate::clients::HeldBuffer;
 use crate::record::{
     BatchBuilder, Batches, CompressionConfig, DecodeOptions, HEADER_BYTES, ProducerFields,
     RecordBytes, RecordError, RecordHeader, RecordRef, codec_of, decode, headers,
@@ -98,31 +99,7 @@ pub(super) enum Payload {
 pub(super) struct Whole {
     bytes: Bytes,
     header: Option<[u8; HEADER_BYTES]>,
-    _held: Held,
-}
-
-/// Counts a shared buffer in `total` once, for as long as a batch holds it.
-#[derive(Debug)]
-struct Held {
-    buffer: Rc<SharedBuffer>,
-    total: Rc<Cell<usize>>,
-}
-
-impl Held {
-    fn new(buffer: &Rc<SharedBuffer>, total: &Rc<Cell<usize>>) -> Self {
-        total.set(total.get() + buffer.hold());
-        Self {
-            buffer: Rc::clone(buffer),
-            total: Rc::clone(total),
-        }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let freed = self.buffer.release();
-        self.total.set(self.total.get().saturating_sub(freed));
-    }
+    _held: HeldBuffer,
 }
 
 /// The bytes of a finished batch.
@@ -182,7 +159,7 @@ impl Batch {
             payload: Payload::Whole(Whole {
                 bytes: raw.bytes.clone(),
                 header: None,
-                _held: Held::new(&raw.buffer, shared),
+                _held: HeldBuffer::new(&raw.buffer, shared),
             }),
             runs: vec![Run {
                 batch: number,
