@@ -106,6 +106,8 @@ pub(super) struct MockPartition {
     pub(super) end: i64,
     /// Idempotent producers by id.
     pub(super) producers: HashMap<i64, ProducerState>,
+    /// Takes nothing but sequence 0 of a producer that it does not know, as old brokers.
+    pub(super) refuses_unknown_producers: bool,
 }
 
 /// What a partition knows of an idempotent producer.
@@ -444,6 +446,7 @@ impl World {
             start: 0,
             end: 0,
             producers: HashMap::new(),
+            refuses_unknown_producers: false,
         });
         partitions.collect()
     }
@@ -474,8 +477,16 @@ impl MockPartition {
                 epoch: header.producer_epoch,
                 ..ProducerState::default()
             };
+            let first = if self.refuses_unknown_producers {
+                0
+            } else {
+                sequence
+            };
             let known = self.producers.entry(header.producer_id);
-            let known = known.or_insert_with(|| fresh.clone());
+            let known = known.or_insert_with(|| ProducerState {
+                next_sequence: first,
+                ..fresh.clone()
+            });
             if header.producer_epoch < known.epoch {
                 return (47, -1);
             }

@@ -299,3 +299,39 @@ fn what_a_provider_gave_shows_neither_in_values_nor_in_messages() {
         Ok(())
     );
 }
+
+#[test]
+fn what_a_plugin_finds_beyond_its_keys_stands_under_the_key_and_hides_what_a_provider_gave() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("secrets.properties");
+    std::fs::write(&file, "servers=hidden.example\n").unwrap();
+    let worker = worker_file(
+        "config.providers=file\n\
+         config.providers.file.class=org.apache.kafka.common.config.provider.FileConfigProvider\n",
+    );
+    let servers = format!("${{file:{}:servers}}", file.display());
+    let infos = validate_with(
+        &worker,
+        &[
+            ("name", Some("m")),
+            ("connector.class", Some("MirrorSource")),
+            ("source.cluster.alias", Some("A")),
+            ("source.cluster.bootstrap.servers", Some(&servers)),
+            ("target.cluster.bootstrap.servers", Some("b:1")),
+            ("sync.topic.acls.enabled", Some("true")),
+            ("replication.policy.class", Some("com.x.Own")),
+        ],
+    );
+    let errors = errors(&infos);
+    let keys: Vec<&str> = errors.iter().map(|(key, _)| *key).collect();
+    let expected = [
+        "replication.policy.class",
+        "sync.topic.acls.enabled",
+        "source.cluster.bootstrap.servers",
+    ];
+    assert_eq!(keys, expected);
+    for (key, error) in errors {
+        assert!(error.contains(key), "{key}: {error}");
+        assert!(!error.contains("hidden.example"), "{error}");
+    }
+}

@@ -42,6 +42,8 @@ pub(super) struct Partition {
     /// Producer id and epoch of the batches that have sequences and are not acknowledged yet.
     pub(super) identity: Option<Identity>,
     pub(super) next_sequence: i32,
+    /// A batch of `identity` was acknowledged.
+    pub(super) is_established: bool,
     /// Serial number of the next batch.
     next_serial: u64,
     /// Not before this: back-off after a failure.
@@ -78,9 +80,18 @@ impl Partition {
     ///
     /// A broker remembers the last five batches of an idempotent producer. Were a batch whose fate is
     /// open passed by others (behind its retry, or at the partition's next leader), it could leave that
-    /// window and be written again; without idempotence the order would be lost.
+    /// window and be written again; without idempotence the order would be lost. And a broker that does
+    /// not know the producer yet takes any sequence: were the first batch refused, by a broker that is
+    /// about to become the leader say, the second would be written before it.
     pub(super) fn may_follow(&self, broker: i32) -> bool {
-        self.in_flight == 0 || (self.broker == broker && !self.retrying)
+        let is_known = self.is_established || self.identity.is_none();
+        self.in_flight == 0 || (self.broker == broker && !self.retrying && is_known)
+    }
+
+    /// Goes on under another producer id or epoch.
+    pub(super) fn take_identity(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+        self.is_established = false;
     }
 
     fn queued_bytes(&self) -> usize {

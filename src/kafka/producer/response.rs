@@ -26,6 +26,7 @@ impl Accumulator {
             partition.in_flight = partition.in_flight.saturating_sub(1);
             if result.is_ok() {
                 partition.failures = 0;
+                partition.is_established = true;
             }
         }
         self.settle_queued(part, result);

@@ -370,7 +370,7 @@ fn take_finished(
         (None, IdentityState::Known(identity)) => {
             // A newer epoch is taken over once nothing of the old one is on the way.
             if partition.identity != Some(identity) && partition.in_flight == 0 {
-                partition.identity = Some(identity);
+                partition.take_identity(identity);
                 partition.next_sequence = 0;
             }
             let used = partition.identity.unwrap_or(identity);
@@ -538,7 +538,7 @@ impl Inner {
             partition.bump = true;
             return;
         };
-        partition.identity = Some(identity);
+        partition.take_identity(identity);
         partition.next_sequence = 0;
         for batch in &mut partition.closed {
             if batch.sequence.is_none() {

@@ -449,6 +449,25 @@ fn retriable_errors_with_batches_in_flight_behind_keep_the_order() {
 }
 
 #[test]
+fn nothing_passes_the_first_batch_of_a_producer_that_the_broker_does_not_know_yet() {
+    on_each_runtime(|| async {
+        let mock = MockCluster::start(1);
+        mock.topic("t", 1);
+        // The broker is about to become the leader.
+        refuse_first(&mock, 1, 6);
+        let producer = KafkaProducer::new(ProducerConfig {
+            batch_size: 1,
+            ..config(&mock)
+        });
+        let topic = producer.topic("t").await.unwrap();
+        append_numbers(&producer, topic, 0, 5).await;
+        producer.flush().await;
+        assert_eq!(mock.values("t", 0), numbers(0, 5));
+        producer.close(MINUTE).await;
+    });
+}
+
+#[test]
 fn a_moved_leader_is_followed_by_the_answer_or_by_a_refresh() {
     for told in [true, false] {
         on_each_runtime(move || async move {
@@ -649,7 +668,9 @@ fn a_broker_that_lost_the_producers_state_gets_a_new_epoch() {
             mock.on(ApiKey::Produce, move |call, world| {
                 calls += 1;
                 if calls == 3 {
-                    world.topics.get_mut("t").unwrap()[0].producers.clear();
+                    let partition = &mut world.topics.get_mut("t").unwrap()[0];
+                    partition.producers.clear();
+                    partition.refuses_unknown_producers = true;
                     return refuse(call, code);
                 }
                 Reply::Default
