@@ -8,8 +8,8 @@
 //! `append` is plain computation on the caller's turn of the shard. One background future, the sender,
 //! looks at the accumulator whenever something changed (appends in a new batch, answers, metadata,
 //! timers) and sends what is due: closed batches at once, open ones after `linger.ms`, or with
-//! `linger.ms=0` as soon as nothing of the partition is in flight, so that batches grow under load and
-//! nothing waits without load. Each request has a future that waits for its answer.
+//! `linger.ms=0` as soon as nothing of the partition and little to its broker is in flight, so that
+//! batches grow under load and nothing waits without load. Each request has a future that waits for its answer.
 //!
 //! Invariants: a partition's batches go out in order and come back into order when they are retried;
 //! a retried batch is sent alone until it is through, with idempotence under its old sequence numbers;
