@@ -53,6 +53,9 @@ pub(crate) fn compare(call: &Call) -> Result<(PathBuf, Results)> {
     };
     let progress = Progress::new(plan.runs(&call.scenarios));
     place_scratch()?;
+    if call.keep {
+        testbed::process::keep_scratch();
+    }
     let options = session::Options {
         target: call.target.clone(),
         ringmain: call.ringmain.clone(),

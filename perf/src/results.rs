@@ -145,7 +145,8 @@ pub struct Run {
     pub error: Option<String>,
     /// How the output was checked.
     pub verification: Option<Verification>,
-    /// Whole life of the worker process, start-up included.
+    /// From the start of the worker process until the last record arrived, or the budget was used up: start-up
+    /// included, stopping not. For start-up runs until the first answer.
     pub whole: Span,
     /// Between the end of warming up and the last records. None for idle and start-up runs, and for
     /// runs too short to have one.

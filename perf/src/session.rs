@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use testbed::{ClusterOptions, Jvm, Kafka, KafkaCluster, Properties};
 
 use crate::error::{Error, Naming, Result};
+use crate::interrupt;
 use crate::progress::Progress;
 use crate::sampler::Sampler;
 use crate::systems::Programs;
@@ -66,6 +67,7 @@ impl Session {
             Some(_) => None,
             None => Some(Kafka::fetch().map_err(Error::Kafka)?),
         };
+        interrupt::check()?;
         let cluster = match &kafka {
             Some(kafka) => {
                 progress.say("starting Apache Kafka");
@@ -183,6 +185,8 @@ fn cargo_build(flags: &[&str], folder: &str) -> Result<PathBuf> {
         .current_dir(&root)
         .status()
         .at("run cargo in", &root)?;
+    // Ctrl-C on a terminal ends cargo as well.
+    interrupt::check()?;
     if !status.success() {
         return Err(Error::Usage("cargo could not build Ringmain".to_owned()));
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -78,9 +78,16 @@ fn scratch_root() -> io::Result<PathBuf> {
     Ok(dir)
 }
 
-/// `RINGMAIN_KEEP_TEST_FILES` keeps the scratch directories.
+static KEPT: AtomicBool = AtomicBool::new(false);
+
+/// Keeps scratch directories from now on: call it before the first.
+pub fn keep_scratch() {
+    KEPT.store(true, Ordering::Relaxed);
+}
+
+/// By [`keep_scratch`], or because `RINGMAIN_KEEP_TEST_FILES` is set.
 fn files_are_kept() -> bool {
-    std::env::var_os("RINGMAIN_KEEP_TEST_FILES").is_some()
+    KEPT.load(Ordering::Relaxed) || std::env::var_os("RINGMAIN_KEEP_TEST_FILES").is_some()
 }
 
 /// A new directory, removed when dropped (unless files are to be kept).
