@@ -35,7 +35,7 @@ const WALLS: &[(&str, &str)] = &[
 ];
 
 /// Folders where `unsafe` may be expected.
-const UNSAFE_ROOMS: &[&str] = &["shard", "mapped"];
+const UNSAFE_ROOMS: &[&str] = &["shard", "mapped", "converters"];
 
 fn layer(room: &str) -> Option<usize> {
     LAYERS.iter().position(|rooms| rooms.contains(&room))
