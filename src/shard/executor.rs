@@ -1,7 +1,9 @@
 //! Starting an executor on the calling thread, and knowing which one runs there.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::future::poll_fn;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -79,8 +81,13 @@ const RING_DEPTH: usize = 512;
 /// its being armed and the first look at the queues (`run_task_queues` then says that nothing ran): about
 /// once in 20,000 sleeps on two executors per core, once in 60 starts on a machine that is overloaded.
 /// Nothing in the shard wakes it then, not even a timer, whose future may be among those in the queue. A
-/// pulse from another thread bounds the stall, for 0.3 % of an idle core.
+/// pulse from another thread bounds the stall.
 const PULSE: Duration = Duration::from_millis(50);
+/// Each beat costs the shard about 150 µs: 0.3 % of a core. A shard that does next to nothing hardly ever
+/// sleeps at a bad moment, so its beats go apart, doubling up to this.
+const PULSE_AT_REST: Duration = Duration::from_millis(800);
+/// A shard that used less CPU time between two beats, their own included, is at rest.
+const REST: Duration = Duration::from_millis(1);
 /// Futures that the pulse wakes in turn: one that is in the queue already can't be woken, so it takes as
 /// many bad moments in a row for a shard to sleep on.
 const PULSED: usize = 8;
@@ -156,9 +163,10 @@ impl Pulse {
             ended: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
+        let mut pace = Pace::of_this_thread();
         let beat = move || {
             for waker in theirs.wakers.iter().cycle() {
-                thread::park_timeout(PULSE);
+                thread::park_timeout(pace.next());
                 if theirs.ended.load(Ordering::Acquire) {
                     return;
                 }
@@ -188,6 +196,49 @@ impl Pulse {
             })
         })
     }
+}
+
+/// How far apart beats are: after how much CPU time the shard used since the last one.
+struct Pace {
+    /// The shard's `schedstat`; none where the kernel keeps none, and the beat is constant then.
+    spent: Option<File>,
+    last: Duration,
+    pause: Duration,
+}
+
+impl Pace {
+    fn of_this_thread() -> Self {
+        Self {
+            spent: File::open("/proc/thread-self/schedstat").ok(),
+            last: Duration::ZERO,
+            pause: PULSE,
+        }
+    }
+
+    fn next(&mut self) -> Duration {
+        let spent = self.spent.as_ref().and_then(time_on_cpu);
+        let worked = spent.map_or(REST, |spent| spent.saturating_sub(self.last));
+        self.last = spent.unwrap_or_default();
+        self.pause = after(self.pause, worked);
+        self.pause
+    }
+}
+
+/// The pause after one of `pause` in which the shard `worked` for so long.
+fn after(pause: Duration, worked: Duration) -> Duration {
+    match worked < REST {
+        true => (pause * 2).min(PULSE_AT_REST),
+        false => PULSE,
+    }
+}
+
+/// The first number of a `schedstat`: nanoseconds on a CPU.
+fn time_on_cpu(schedstat: &File) -> Option<Duration> {
+    let mut text = [0; 64];
+    let read = schedstat.read_at(&mut text, 0).ok()?;
+    let first = text.get(..read)?.split(|byte| *byte == b' ').next()?;
+    let nanos = std::str::from_utf8(first).ok()?.parse().ok()?;
+    Some(Duration::from_nanos(nanos))
 }
 
 impl Drop for Pulse {
@@ -228,5 +279,33 @@ impl RuntimeChoice {
             "epoll" => Some(Self::Epoll),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beats_go_apart_at_rest_and_come_close_again_with_work() {
+        let mut pause = PULSE;
+        for _ in 0..10 {
+            let longer = after(pause, REST / 2);
+            assert!(longer >= pause);
+            pause = longer;
+        }
+        assert_eq!(pause, PULSE_AT_REST);
+        assert_eq!(after(pause, REST), PULSE);
+    }
+
+    #[test]
+    fn the_kernel_tells_how_long_a_thread_was_on_a_cpu() {
+        let file = File::open("/proc/thread-self/schedstat").unwrap();
+        let before = time_on_cpu(&file).unwrap();
+        let from = std::time::Instant::now();
+        while from.elapsed() < Duration::from_millis(30) {
+            std::hint::spin_loop();
+        }
+        assert!(time_on_cpu(&file).unwrap() > before);
     }
 }
