@@ -85,12 +85,20 @@ impl MetricsRegistry {
     }
 }
 
+/// Where an instance runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    shard: usize,
+    /// A task, which moves records, or a connector, which hardly does anything.
+    is_task: bool,
+}
+
 /// Starts and cancels instances.
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<WorkerShared>,
     shards: Option<Shards>,
-    placed: BTreeMap<InstanceId, usize>,
+    placed: BTreeMap<InstanceId, Place>,
     metrics: MetricsRegistry,
 }
 
@@ -147,7 +155,7 @@ impl Worker {
             events,
             shared: Arc::clone(&self.shared),
         };
-        let shard = self.place(instance);
+        let shard = self.place(instance, false);
         shard
             .start(move || connector::run(start))
             .map_err(|_| stuck(&shard))?;
@@ -172,7 +180,7 @@ impl Worker {
         let name = task.id.to_string();
         let metrics = self.metrics.register(task.id.clone(), task.kind);
         let shared = Arc::clone(&self.shared);
-        let shard = self.place(instance);
+        let shard = self.place(instance, true);
         let start = task::TaskStart {
             instance,
             task,
@@ -214,20 +222,36 @@ impl Worker {
         }
     }
 
-    /// The shard with the fewest instances.
-    fn place(&mut self, instance: InstanceId) -> ShardHandle {
+    /// The shard with the fewest instances of the kind.
+    fn place(&mut self, instance: InstanceId, is_task: bool) -> ShardHandle {
         let handles = self.shards.as_ref().map_or(&[][..], Shards::handles);
-        let load = |shard: &&ShardHandle| {
-            self.placed
-                .values()
-                .filter(|placed| **placed == shard.index)
-                .count()
-        };
+        let load = |shard: &&ShardHandle| load(self.placed.values(), shard.index, is_task);
         let shard = handles.iter().min_by_key(load).cloned();
         let shard = shard.unwrap_or_else(ShardHandle::closed);
-        self.placed.insert(instance, shard.index);
+        let place = Place {
+            shard: shard.index,
+            is_task,
+        };
+        self.placed.insert(instance, place);
         shard
     }
+}
+
+/// Instances of the kind on a shard, then those of the other. Counted together, connectors with one task
+/// each would put all connectors on one of two shards and all tasks on the other.
+fn load<'a>(
+    placed: impl Iterator<Item = &'a Place>,
+    shard: usize,
+    is_task: bool,
+) -> (usize, usize) {
+    placed
+        .filter(|place| place.shard == shard)
+        .fold((0, 0), |(same, other), place| {
+            match place.is_task == is_task {
+                true => (same + 1, other),
+                false => (same, other + 1),
+            }
+        })
 }
 
 fn stuck(shard: &ShardHandle) -> String {
@@ -235,4 +259,25 @@ fn stuck(shard: &ShardHandle) -> String {
         "shard {} takes no more work: its mailbox is full or it has ended",
         shard.index
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_of_many_connectors_spread_over_the_shards() {
+        let mut placed: Vec<Place> = Vec::new();
+        for is_task in [false, true].repeat(10) {
+            let shard = (0..4).min_by_key(|shard| load(placed.iter(), *shard, is_task));
+            placed.push(Place {
+                shard: shard.unwrap(),
+                is_task,
+            });
+        }
+        for shard in 0..4 {
+            let (tasks, connectors) = load(placed.iter(), shard, true);
+            assert!((2..=3).contains(&tasks) && (2..=3).contains(&connectors));
+        }
+    }
 }
