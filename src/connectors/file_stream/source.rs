@@ -182,8 +182,7 @@ impl SourceTask for FileStreamSourceTask {
                 read => read?,
             };
             if read == 0 {
-                let last = self.last_read.get_or_insert_with(Instant::now);
-                nap(idle_wait(last.elapsed())).await;
+                nap(idle_wait(self.last_read.map(|last| last.elapsed()))).await;
                 continue;
             }
             self.last_read = Some(Instant::now());
@@ -197,9 +196,12 @@ impl SourceTask for FileStreamSourceTask {
     }
 }
 
-/// Wait at the end of a file that has not grown for so long.
-fn idle_wait(quiet: Duration) -> Duration {
-    (quiet / IDLE_PART).clamp(IDLE_LEAST, IDLE_MAX)
+/// Wait at the end of a file that has not grown for so long; `None` if it has not grown at all yet, which
+/// says nothing of what is to be expected.
+fn idle_wait(quiet: Option<Duration>) -> Duration {
+    quiet.map_or(IDLE_MAX, |quiet| {
+        (quiet / IDLE_PART).clamp(IDLE_LEAST, IDLE_MAX)
+    })
 }
 
 /// Opens the input at the stored position; `None` while the file is missing.
