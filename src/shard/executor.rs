@@ -86,8 +86,8 @@ const PULSE: Duration = Duration::from_millis(50);
 /// Each beat costs the shard about 150 µs: 0.3 % of a core. A shard that does next to nothing hardly ever
 /// sleeps at a bad moment, so its beats go apart, doubling up to this.
 const PULSE_AT_REST: Duration = Duration::from_millis(800);
-/// A shard that used less CPU time between two beats, their own included, is at rest.
-const REST: Duration = Duration::from_millis(1);
+/// A shard that used less than this part of the time between two beats, their own included, is at rest.
+const REST: u32 = 50;
 /// Futures that the pulse wakes in turn: one that is in the queue already can't be woken, so it takes as
 /// many bad moments in a row for a shard to sleep on.
 const PULSED: usize = 8;
@@ -217,7 +217,7 @@ impl Pace {
 
     fn next(&mut self) -> Duration {
         let spent = self.spent.as_ref().and_then(time_on_cpu);
-        let worked = spent.map_or(REST, |spent| spent.saturating_sub(self.last));
+        let worked = spent.map_or(Duration::MAX, |spent| spent.saturating_sub(self.last));
         self.last = spent.unwrap_or_default();
         self.pause = after(self.pause, worked);
         self.pause
@@ -226,7 +226,7 @@ impl Pace {
 
 /// The pause after one of `pause` in which the shard `worked` for so long.
 fn after(pause: Duration, worked: Duration) -> Duration {
-    match worked < REST {
+    match worked < pause / REST {
         true => (pause * 2).min(PULSE_AT_REST),
         false => PULSE,
     }
@@ -290,12 +290,12 @@ mod tests {
     fn beats_go_apart_at_rest_and_come_close_again_with_work() {
         let mut pause = PULSE;
         for _ in 0..10 {
-            let longer = after(pause, REST / 2);
+            let longer = after(pause, pause / (2 * REST));
             assert!(longer >= pause);
             pause = longer;
         }
         assert_eq!(pause, PULSE_AT_REST);
-        assert_eq!(after(pause, REST), PULSE);
+        assert_eq!(after(pause, pause / REST), PULSE);
     }
 
     #[test]
