@@ -375,6 +375,25 @@ fn batches_pass_untouched_and_those_that_cant_are_taken_apart_in_between() {
 }
 
 #[test]
+fn small_batches_on_their_way_together_are_joined_unless_they_are_compressed() {
+    with_log(RuntimeKind::Epoll, |log| async move {
+        for (name, codec) in [("plain", Compression::None), ("packed", Compression::Lz4)] {
+            let parts: Vec<_> = (0..50).map(|_| (lines(30), codec, Spoiled::No)).collect();
+            let sent = source_of(&parts);
+            let expected: Vec<Owned> = sent.iter().flat_map(records_of).collect();
+            let config = ProducerConfig::default();
+            let outcome = mirror(Arc::clone(&log), name, sent, config, true).await;
+            assert_eq!(outcome.records, expected);
+            check_runs(&outcome, 100);
+            match codec {
+                Compression::None => assert!(outcome.written.len() < 50),
+                _ => assert_eq!(outcome.written.len(), 50),
+            }
+        }
+    });
+}
+
+#[test]
 fn an_explicit_codec_is_kept_to_and_a_small_buffer_only_slows_down() {
     with_log(RuntimeKind::Epoll, |log| async move {
         let parts: Vec<_> = (0..20)
