@@ -21,6 +21,7 @@ mod interrupt;
 mod latency;
 mod lines;
 mod machine;
+mod page_cache;
 mod progress;
 pub mod report;
 pub mod results;

@@ -13,6 +13,7 @@ use crate::embedded;
 use crate::error::{Error, Naming, Result};
 use crate::input::Generator;
 use crate::interrupt;
+use crate::page_cache;
 use crate::results::{Run, Sample, Span};
 use crate::scenario::{Flow, Scenario};
 use crate::session::Session;
@@ -240,7 +241,9 @@ fn watch(
     run.commands = vec![systems::in_shell_words(&launch.command)];
     run.commands.extend(session.broker_command.clone());
     run.files = launch.files.iter().cloned().collect();
-    let records = job.scenario.settings.records;
+    let settings = &job.scenario.settings;
+    let records = settings.records;
+    page_cache::prepare(job.dir, records * (settings.record_size as u64 + 16))?;
     session
         .progress
         .begin(&format!("{} {}", job.scenario.name, system.id()), records);
