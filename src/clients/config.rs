@@ -86,6 +86,9 @@ pub struct ProducerConfig {
     pub linger: Duration,
     /// `batch.size` in bytes, header included; 1 MiB unless the user sets it.
     pub batch_size: usize,
+    /// The user set `batch.size`. If not, `linger.ms` ends early for a batch of Kafka's default size, as
+    /// it would there.
+    pub batch_size_set: bool,
     /// `max.in.flight.requests.per.connection`.
     pub max_in_flight: usize,
     /// `max.request.size`: bound on one record's serialized, uncompressed size and on a request.
@@ -113,6 +116,7 @@ impl Default for ProducerConfig {
             idempotence_required: false,
             linger: Duration::ZERO,
             batch_size: 1 << 20,
+            batch_size_set: false,
             max_in_flight: 5,
             max_request_size: 1 << 20,
             delivery_timeout: Duration::from_millis(i32::MAX as u64),

@@ -30,6 +30,19 @@ impl<T: Send + Unpin + 'static> Offload<T> {
     }
 }
 
+impl<T> Offload<T> {
+    /// Whether the result is there to be taken.
+    pub(super) fn has_ended(&mut self) -> bool {
+        if let State::Running(future) = &mut self.0 {
+            let mut quiet = Context::from_waker(Waker::noop());
+            if let Poll::Ready(result) = future.as_mut().poll(&mut quiet) {
+                self.0 = State::Ended(Some(result));
+            }
+        }
+        matches!(self.0, State::Ended(_))
+    }
+}
+
 impl<T: Unpin> Future for Offload<T> {
     type Output = Result<T, ConnectError>;
 

@@ -82,12 +82,15 @@ const RING_DEPTH: usize = 512;
 /// once in 20,000 sleeps on two executors per core, once in 60 starts on a machine that is overloaded.
 /// Nothing in the shard wakes it then, not even a timer, whose future may be among those in the queue. A
 /// pulse from another thread bounds the stall.
-const PULSE: Duration = Duration::from_millis(50);
-/// Each beat costs the shard about 150 µs: 0.3 % of a core. A shard that does next to nothing hardly ever
-/// sleeps at a bad moment, so its beats go apart, doubling up to this.
+const PULSE: Duration = Duration::from_millis(5);
+/// A beat costs a shard at rest up to 150 µs. One that does next to nothing hardly ever sleeps at a bad
+/// moment, so its beats go apart, doubling up to this.
 const PULSE_AT_REST: Duration = Duration::from_millis(800);
-/// A shard that used less than this part of the time between two beats, their own included, is at rest.
+/// A shard that used less than this part of the time between two beats is at rest, or less than
+/// [`BEAT`], which they use themselves.
 const REST: u32 = 50;
+/// See [`REST`].
+const BEAT: Duration = Duration::from_micros(200);
 /// Futures that the pulse wakes in turn: one that is in the queue already can't be woken, so it takes as
 /// many bad moments in a row for a shard to sleep on.
 const PULSED: usize = 8;
@@ -226,7 +229,7 @@ impl Pace {
 
 /// The pause after one of `pause` in which the shard `worked` for so long.
 fn after(pause: Duration, worked: Duration) -> Duration {
-    match worked < pause / REST {
+    match worked < (pause / REST).max(BEAT) {
         true => (pause * 2).min(PULSE_AT_REST),
         false => PULSE,
     }
@@ -290,12 +293,13 @@ mod tests {
     fn beats_go_apart_at_rest_and_come_close_again_with_work() {
         let mut pause = PULSE;
         for _ in 0..10 {
-            let longer = after(pause, pause / (2 * REST));
+            let longer = after(pause, BEAT / 2);
             assert!(longer >= pause);
             pause = longer;
         }
         assert_eq!(pause, PULSE_AT_REST);
         assert_eq!(after(pause, pause / REST), PULSE);
+        assert_eq!(after(PULSE, BEAT), PULSE);
     }
 
     #[test]

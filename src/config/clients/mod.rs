@@ -236,6 +236,7 @@ fn producer(parsed: &ParsedConfig) -> Result<ProducerConfig, ConnectError> {
         linger: long_ms(parsed, "linger.ms")?,
         // Kafka: 0 turns batching off, that is, every batch is full at its first record.
         batch_size: size(parsed.int("batch.size")?).max(1),
+        batch_size_set: parsed.is_set("batch.size"),
         max_in_flight,
         max_request_size: size(parsed.int("max.request.size")?),
         delivery_timeout: int_ms(parsed, "delivery.timeout.ms")?,

@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use memchr::memrchr;
@@ -29,8 +29,8 @@ use crate::connectors::offload::Offload;
 
 /// Bytes per write. While writes fail, a buffer grows by what one more `put` brings, and no further.
 const BUFFER: usize = 1 << 20;
-/// How long lines wait for company: a write costs as much CPU as some hundred lines.
-const LINGER: Duration = Duration::from_millis(2);
+/// How long lines that came during a write wait for more of them.
+const LINGER: Duration = Duration::from_millis(1);
 /// Wait before refused records come again.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
@@ -46,7 +46,6 @@ pub struct FileStreamSinkTask {
     failure: Option<std::io::Error>,
     /// Lines went down with a blocking thread: nothing may be committed any more.
     lost: bool,
-    last_write: Option<Instant>,
 }
 
 /// Where lines go.
@@ -118,8 +117,9 @@ impl SinkTask for FileStreamSinkTask {
                 }
             }
         }
-        let waited = self.last_write.is_none_or(|last| last.elapsed() >= LINGER);
-        if !self.buffer.is_empty() && self.failure.is_none() && (!taken || waited) {
+        // Lines gather while a write runs, so that writes are large under load and at once without.
+        let free = self.writing.as_mut().is_none_or(Offload::has_ended);
+        if !self.buffer.is_empty() && self.failure.is_none() && (!taken || free) {
             self.write().await?;
         }
         if !taken && self.buffer.is_empty() {
@@ -188,7 +188,6 @@ impl FileStreamSinkTask {
         let target = Arc::clone(target);
         let full = std::mem::replace(&mut self.buffer, std::mem::take(&mut self.spare));
         self.writing = Some(Offload::start(move || target.write(full)));
-        self.last_write = Some(Instant::now());
         Ok(())
     }
 
@@ -472,7 +471,9 @@ mod tests {
             let mut task = started(path.to_str().unwrap()).await;
             task.put(&[batch(&[Some("first")])]).await.unwrap();
             task.put(&[batch(&[Some("second")])]).await.unwrap();
-            assert_eq!(task.context.take_timeout(), Some(LINGER));
+            // The second line waits only while the first is being written, and asks to be called again.
+            let waits = (!task.buffer.is_empty()).then_some(LINGER);
+            assert_eq!(task.context.take_timeout(), waits);
             task.put(&[]).await.unwrap();
             task.finish().await.unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), "first\nsecond\n");

@@ -94,6 +94,13 @@ impl Partition {
         self.is_established = false;
     }
 
+    /// Whether nothing is in flight and the open batch has `bytes`.
+    #[inline]
+    fn fills(&self, bytes: usize) -> bool {
+        let open = self.open.as_ref();
+        self.in_flight == 0 && open.is_some_and(|open| open.builder.len_bytes() >= bytes)
+    }
+
     fn queued_bytes(&self) -> usize {
         let open = self
             .open
@@ -142,6 +149,9 @@ pub(super) struct Accumulator {
     pub(super) closed: bool,
     /// The sender has something to look at.
     pub(super) sender_due: bool,
+    /// A batch of so many bytes waits no longer for `linger.ms` when nothing of its partition is in flight:
+    /// Kafka's `batch.size`, unless the user set one.
+    pub(super) eager_from: usize,
 }
 
 /// What the slow path did.
@@ -172,6 +182,10 @@ impl Accumulator {
             fatal: None,
             closed: false,
             sender_due: false,
+            eager_from: match config.batch_size_set || config.linger.is_zero() {
+                true => usize::MAX,
+                false => SMALL,
+            },
         }
     }
 
@@ -229,6 +243,7 @@ impl Accumulator {
         token: RecordToken,
     ) -> Result<Append, ClientError> {
         let need = BatchBuilder::estimate(record.key, record.value, record.headers);
+        let eager_from = self.eager_from;
         loop {
             let (at, partition) = self.select(handle, record.partition, record.key)?;
             if let Some(open) = &mut partition.open
@@ -238,6 +253,8 @@ impl Accumulator {
                 open.builder
                     .append(record.timestamp, key, value, record.headers);
                 note(&mut open.runs, token.batch, token.index, 1);
+                let fills = partition.fills(eager_from);
+                self.sender_due |= fills;
                 self.unresolved += 1;
                 self.unreported += 1;
                 return Ok(Append::Taken);
@@ -258,6 +275,7 @@ impl Accumulator {
     ) -> Result<u32, (u32, ClientError)> {
         self.check_usable().map_err(|error| (from, error))?;
         let mut index = from;
+        let eager_from = self.eager_from;
         let keyed = slices.partition.is_none() && slices.keys.is_some();
         while let Some(record) = slices.record(index as usize) {
             if keyed {
@@ -275,6 +293,8 @@ impl Accumulator {
                 Some(open) => fill(open, slices, index, batch),
                 None => 0,
             };
+            let fills = partition.fills(eager_from);
+            self.sender_due |= fills;
             self.unresolved += taken as usize;
             self.unreported += taken as usize;
             index += taken;
@@ -529,6 +549,7 @@ impl Accumulator {
     pub(super) fn open_due(
         partition: &Partition,
         linger: Duration,
+        eager_from: usize,
         at_once: bool,
     ) -> Option<Instant> {
         let open = partition
@@ -541,6 +562,9 @@ impl Accumulator {
         if linger.is_zero() {
             // While something is in flight, records gather: the answer brings the next look.
             return (partition.in_flight == 0).then_some(open.created);
+        }
+        if partition.fills(eager_from) {
+            return Some(open.created);
         }
         Some(open.created + linger)
     }

@@ -253,6 +253,7 @@ impl Round {
         at: usize,
     ) -> Option<Rc<str>> {
         let at_once = inner.sends_at_once(accumulator);
+        let eager_from = accumulator.eager_from;
         let known = accumulator.topics.get_mut(topic)?;
         let partition = known.partitions.get_mut(at)?;
         if let Some(retry_at) = partition.retry_at {
@@ -273,7 +274,8 @@ impl Round {
             Some(batch) if batch.attempts > 0 && partition.in_flight > 0 => return None,
             Some(_) => {}
             None => {
-                let due = Accumulator::open_due(partition, inner.config.linger, at_once)?;
+                let linger = inner.config.linger;
+                let due = Accumulator::open_due(partition, linger, eager_from, at_once)?;
                 if due > self.now {
                     self.wait_until(due);
                     return None;

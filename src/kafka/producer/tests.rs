@@ -395,6 +395,36 @@ fn linger_holds_a_batch_back_until_it_is_over_or_flushed() {
 }
 
 #[test]
+fn linger_ends_early_for_a_batch_of_kafkas_size_unless_the_user_set_another() {
+    on_each_runtime(|| async {
+        let mock = MockCluster::start(1);
+        mock.topic("t", 1);
+        let lingering = ProducerConfig {
+            linger: Duration::from_secs(30),
+            ..config(&mock)
+        };
+        let producer = KafkaProducer::new(lingering.clone());
+        let topic = producer.topic("t").await.unwrap();
+        // Some 20 KB.
+        append_numbers(&producer, topic, 0, 2000).await;
+        shard::timeout(Duration::from_secs(10), producer.acked())
+            .await
+            .unwrap();
+        producer.close(MINUTE).await;
+        let produced = mock.count(ApiKey::Produce);
+        let producer = KafkaProducer::new(ProducerConfig {
+            batch_size_set: true,
+            ..lingering
+        });
+        let topic = producer.topic("t").await.unwrap();
+        append_numbers(&producer, topic, 0, 2000).await;
+        shard::sleep(Duration::from_millis(100)).await;
+        assert_eq!(mock.count(ApiKey::Produce), produced);
+        producer.close(MINUTE).await;
+    });
+}
+
+#[test]
 fn a_disconnect_before_or_within_the_answer_neither_loses_nor_doubles_records() {
     on_each_runtime(|| async {
         let mock = MockCluster::start(1);
