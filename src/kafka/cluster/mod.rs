@@ -148,7 +148,20 @@ impl Cluster {
         if result.is_err() {
             self.request_refresh();
         }
-        result
+        result.map_err(|error| self.seen_from_outside(error, &node))
+    }
+
+    /// A node is closed with the client, but also when its broker leaves the metadata, as one that died
+    /// does: who waits for it then may try again.
+    fn seen_from_outside(&self, error: ClientError, node: &Node) -> ClientError {
+        match error {
+            ClientError::Closed if !self.closed.get() => ClientError::Disconnected {
+                context: "connecting".to_owned(),
+                broker: node.address(),
+                reason: "the broker left the cluster's metadata meanwhile".to_owned(),
+            },
+            other => other,
+        }
     }
 
     /// An open connection to a broker, if there is one.
@@ -185,7 +198,7 @@ impl Cluster {
         for node in known {
             match node.connection(Purpose::Data, &self.config).await {
                 Ok(connection) => return Ok(connection),
-                Err(error) => last = Some(error),
+                Err(error) => last = Some(self.seen_from_outside(error, &node)),
             }
             self.check_open()?;
         }

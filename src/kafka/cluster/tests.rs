@@ -287,6 +287,34 @@ fn a_stopped_broker_is_refused_and_found_again_after_its_restart() {
 }
 
 #[test]
+fn a_broker_that_leaves_the_metadata_during_an_attempt_is_disconnected_not_closed() {
+    on_each_runtime(|| async {
+        let mut mock = MockCluster::start(2);
+        mock.topic("t", 2);
+        let cluster = Cluster::new(test_config(&mock));
+        cluster.fetch_topic_metadata(&["t"], false).await.unwrap();
+        mock.stop(2);
+        if let Some(open) = cluster.open_connection(2, Purpose::Data) {
+            open.ended().await;
+        }
+        let refused = cluster.connection(2, Purpose::Data).await;
+        assert!(matches!(refused, Err(ClientError::Disconnected { .. })));
+        // In its back-off.
+        let node = cluster.nodes.borrow().get(&2).map(Rc::clone).unwrap();
+        let waiting = cluster.connection(2, Purpose::Data);
+        let leaves = async {
+            shard::sleep(Duration::from_millis(5)).await;
+            node.close();
+        };
+        let (gone, ()) = futures_util::join!(waiting, leaves);
+        let error = gone.unwrap_err();
+        assert!(error.is_retriable(), "{error}");
+        assert!(error.to_string().contains("left"), "{error}");
+        cluster.close();
+    });
+}
+
+#[test]
 fn idle_connections_are_closed() {
     on_each_runtime(|| async {
         let mock = MockCluster::start(1);
