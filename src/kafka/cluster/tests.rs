@@ -299,13 +299,10 @@ fn a_broker_that_leaves_the_metadata_during_an_attempt_is_disconnected_not_close
         }
         let refused = cluster.connection(2, Purpose::Data).await;
         assert!(matches!(refused, Err(ClientError::Disconnected { .. })));
-        // In its back-off.
         let node = cluster.nodes.borrow().get(&2).map(Rc::clone).unwrap();
         let waiting = cluster.connection(2, Purpose::Data);
-        let leaves = async {
-            shard::sleep(Duration::from_millis(5)).await;
-            node.close();
-        };
+        // Looked at second: the attempt is under way, and has not come to its first step.
+        let leaves = async { node.close() };
         let (gone, ()) = futures_util::join!(waiting, leaves);
         let error = gone.unwrap_err();
         assert!(error.is_retriable(), "{error}");
