@@ -101,12 +101,19 @@ impl Partition {
         self.in_flight == 0 && open.is_some_and(|open| open.builder.len_bytes() >= bytes)
     }
 
+    fn open_bytes(&self) -> usize {
+        let open = self.open.as_ref();
+        open.map_or(0, |open| open.builder.len_bytes())
+    }
+
+    /// Size of the batch that goes next.
+    pub(super) fn next_bytes(&self) -> usize {
+        let closed = self.closed.front();
+        closed.map_or_else(|| self.open_bytes(), Batch::len)
+    }
+
     fn queued_bytes(&self) -> usize {
-        let open = self
-            .open
-            .as_ref()
-            .map_or(0, |open| open.builder.len_bytes());
-        open + self.closed.iter().map(Batch::len).sum::<usize>()
+        self.open_bytes() + self.closed.iter().map(Batch::len).sum::<usize>()
     }
 }
 

@@ -205,18 +205,11 @@ impl Round {
             return Ok(());
         }
         // Closing the open batch is left for here, where it is sure to be sent.
-        let next = accumulator.topics[topic].partitions[at].closed.front();
-        let size = match next {
-            Some(batch) => batch.len(),
-            None => {
-                let open = accumulator.topics[topic].partitions[at].open.as_ref();
-                open.map_or(0, |open| open.builder.len_bytes())
-            }
-        };
+        let size = accumulator.topics[topic].partitions[at].next_bytes();
         if index.is_some_and(|index| plans[index].bytes + size > room) {
             return Ok(());
         }
-        if next.is_none() {
+        if open_only {
             let handle = TopicHandle(u32::try_from(topic).unwrap_or(u32::MAX));
             accumulator.close_batch(handle, at);
         }
