@@ -171,11 +171,19 @@ impl Settings {
             "warm-up-seconds" => self.warm_up_seconds = parsed(key, value)?,
             "duration" => self.duration = parsed(key, value)?,
             "connectors" => self.connectors = parsed(key, value)?,
-            "shards" => self.shards = Some(parsed(key, value)?),
+            "shards" => self.set_shards(parsed(key, value)?),
             "cores" => self.cores = Some(value.to_owned()),
             _ => return Err(Error::Usage(format!("{key} is nothing that varies"))),
         }
         Ok(())
+    }
+
+    /// So many shards, on as many CPUs unless `cores` says otherwise: reads on the threads for blocking
+    /// calls would give one shard a second CPU.
+    fn set_shards(&mut self, shards: u32) {
+        self.shards = Some(shards);
+        let cpus: Vec<String> = (0..shards).map(|cpu| cpu.to_string()).collect();
+        self.cores.get_or_insert(cpus.join(","));
     }
 
     /// Form of a record in the topic.

@@ -8,7 +8,7 @@ use super::{Exit, print_error, print_line};
 use crate::config::worker::{self, Log};
 use crate::kafka;
 use crate::shard::{
-    self, RuntimeChoice, RuntimeKind, affinity_cpus, choose_runtime, probe_io_uring,
+    self, RuntimeChoice, RuntimeKind, TaskIo, affinity_cpus, choose_runtime, probe_io_uring,
 };
 
 /// How long a broker may take.
@@ -82,9 +82,16 @@ fn check_runtime(report: &mut Report) {
             &format!("{problem}; shards run on epoll instead, which costs little. In a container, allow io_uring in the seccomp profile to use it"),
         ),
     }
-    if let Ok(kind) = choose_runtime(RuntimeChoice::Auto, &probe) {
-        report.fine("shard.runtime=auto", &format!("chooses {}", kind.name()));
-    }
+    let chosen =
+        |io| choose_runtime(RuntimeChoice::Auto, io, &probe).map_or("none", RuntimeKind::name);
+    report.fine(
+        "shard.runtime=auto",
+        &format!(
+            "chooses {} with brokers, {} with the embedded log",
+            chosen(TaskIo::Brokers),
+            chosen(TaskIo::Files)
+        ),
+    );
     match probe.memlock {
         None => report.fine("locked memory", "unlimited"),
         Some(bytes) if bytes >= 8 << 20 => {

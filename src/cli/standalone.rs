@@ -15,7 +15,7 @@ use crate::config::worker::{self, Log, WorkerConfig, WorkerFile};
 use crate::herder::{Herder, HerderHandle, HerderSettings, InitialState};
 use crate::plugins::Plugins;
 use crate::rest::{RestContext, RestServer};
-use crate::shard::{Shards, affinity_cpus, choose_runtime, probe_io_uring};
+use crate::shard::{Shards, TaskIo, affinity_cpus, choose_runtime, probe_io_uring};
 use crate::storage::OffsetStore;
 use crate::worker::{
     EmbeddedAccess, KafkaAccess, LogAccess, MetricsRegistry, Worker, WorkerShared,
@@ -212,7 +212,12 @@ fn boot(plugins: Plugins, file: WorkerFile) -> Result<Booted, String> {
 
 fn start_shards(config: &WorkerConfig) -> Result<Shards, String> {
     let probe = probe_io_uring();
-    let kind = choose_runtime(config.shards.runtime, &probe).map_err(|error| error.to_string())?;
+    let io = match &config.log {
+        Log::Embedded(_) => TaskIo::Files,
+        Log::Kafka(_) => TaskIo::Brokers,
+    };
+    let kind = choose_runtime(config.shards.runtime, io, &probe);
+    let kind = kind.map_err(|error| error.to_string())?;
     let mut cpus = config.shards.cpus.clone().unwrap_or_else(affinity_cpus);
     if let Some(count) = config.shards.count {
         // More shards than CPUs share them in turn.

@@ -30,7 +30,7 @@ pub use executor::{RuntimeKind, StartError, current_runtime, run};
 pub use mailbox::{Mailbox, MailboxFull, mailbox};
 pub use net::{TcpStream, connect, resolve};
 pub use notify::Notify;
-pub use probe::{ProbeReport, RuntimeChoice, choose_runtime, probe_io_uring};
+pub use probe::{ProbeReport, RuntimeChoice, TaskIo, choose_runtime, probe_io_uring};
 pub use shards::{ShardHandle, Shards};
 pub use spawn::{JoinHandle, Panicked, TaskEnd, panic_message, spawn};
 pub use timer::{Elapsed, nap, sleep, timeout, yield_if_needed, yield_now};

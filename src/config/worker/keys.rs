@@ -210,7 +210,7 @@ fn ours() -> ConfigDef {
         text("shard.runtime")
             .default("auto")
             .validator(Validator::one_of(["auto", "io_uring", "epoll"]))
-            .doc("*Ours.* how tasks do I/O; `auto` takes io_uring where it works."),
+            .doc("*Ours.* how tasks do I/O; `auto` takes epoll with brokers, and with the embedded log io_uring where it works."),
         or_unlimited("embedded.retention.ms", 604_800_000)
             .doc("*Ours.* age at which the embedded log drops segments; −1 keeps them."),
         or_unlimited("embedded.retention.bytes", -1)
