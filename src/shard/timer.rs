@@ -18,8 +18,8 @@ const LONGEST: Duration = Duration::from_secs(315_360_000);
 
 /// Shorter naps are not worth a common end.
 const NAP_LEAST: Duration = Duration::from_millis(16);
-/// Milliseconds between the points at which long naps end.
-const LONGEST_TICK: u64 = 1 << 10;
+/// Milliseconds between the points at which the longest naps end.
+const LONGEST_TICK: u64 = 1 << 13;
 
 /// Completes after `duration`, rounded up to the timer's 1 ms.
 pub async fn sleep(duration: Duration) {
@@ -41,7 +41,8 @@ pub async fn nap(duration: Duration) {
     sleep(nap_left(past, duration)).await;
 }
 
-/// Time to the next point that is common to naps of about `duration`, `past` after the first point.
+/// Time to the last point within `duration` that is common to naps of about that length, `past` after the
+/// first point.
 fn nap_left(past: Duration, duration: Duration) -> Duration {
     if duration < NAP_LEAST {
         return duration;
@@ -50,7 +51,7 @@ fn nap_left(past: Duration, duration: Duration) -> Duration {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let tick = LONGEST_TICK.min(1 << millis.ilog2());
     let past = u64::try_from(past.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(tick - past % tick)
+    Duration::from_millis(past.saturating_add(millis) / tick * tick - past)
 }
 
 /// Runs `future` for at most `duration`, then drops it.
@@ -96,7 +97,11 @@ mod tests {
         for began in 3000..3700 {
             let end = |nap| ms(began) + nap_left(ms(began), ms(nap));
             assert_eq!(end(1000).as_millis() % 512, 0);
-            assert_eq!(end(100_000).as_millis() % 1024, 0);
+            assert_eq!(end(100_000).as_millis() % 8192, 0);
+            assert!(end(100_000) - ms(began) > ms(100_000 - 8192));
+            assert!(end(100_000) - ms(began) <= ms(100_000));
+            assert_eq!(end(1024).as_millis() % 1024, 0);
+            assert!((ms(1)..=ms(1024)).contains(&(end(1024) - ms(began))));
             assert!((ms(1)..=ms(1000)).contains(&(end(1000) - ms(began))));
         }
         assert_eq!(nap_left(ms(77), ms(9)), ms(9));

@@ -12,12 +12,15 @@
 //! * The sink reports a full disk, where Apache's `PrintStream` loses the lines in silence.
 //!
 //! As Apache's, an open file is kept when it is renamed, deleted or truncated, a last line without a
-//! terminator waits for one, and a missing file is waited for.
+//! terminator waits for one, and a missing file is waited for. Apache looks at a file at its end every
+//! second; here a quiet local one waits for the kernel's word ([`watch`]).
 
+mod end_of_file;
 mod lines;
 mod sink;
 mod source;
 mod stream;
+mod watch;
 
 use async_trait::async_trait;
 

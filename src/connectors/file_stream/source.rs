@@ -12,13 +12,15 @@ use std::io::{ErrorKind, IoSliceMut};
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::end_of_file::{EndOfFile, IDLE_MAX};
 use super::lines::{Lines, complete_end, scanned, split};
 use super::stream::{ByteStream, End};
+use super::watch::is_told_of;
 use super::{BATCH_SIZE, FILE, FILENAME_FIELD, POSITION_FIELD, TOPIC, source_config};
 use crate::api::data::SchemaRef;
 use crate::api::{
@@ -27,7 +29,7 @@ use crate::api::{
 };
 use crate::connectors::offload::Offload;
 use crate::connectors::{now_ms, parse};
-use crate::shard::{FilledBuffer, nap, sleep, take_filled};
+use crate::shard::{FilledBuffer, sleep, take_filled};
 
 /// Longest line in bytes. A line must be in memory as a whole; Kafka's own limit is below 2 GiB and
 /// `max.request.size` usually 1 MiB.
@@ -47,13 +49,6 @@ const SHORT: usize = 4 << 10;
 const BATCH_MAX: usize = 32 << 10;
 /// Wait before a missing file is looked for again (Kafka: the same).
 const MISSING_WAIT: Duration = Duration::from_secs(1);
-/// Shortest wait at the end of the file: lines that come faster are read together.
-const IDLE_LEAST: Duration = Duration::from_millis(1);
-/// Longest wait at the end of the file (Kafka: always 1000 ms); a tick of the shard, see [`nap`].
-const IDLE_MAX: Duration = Duration::from_millis(1024);
-/// The wait is this part of the time without a line, so that a line waits for a tenth of its distance
-/// from the last one at most, and an idle file costs next to nothing.
-const IDLE_PART: u32 = 10;
 /// After so many reads on a blocking thread, one without is tried again.
 const OFFLOADED_READS: u32 = 16;
 
@@ -63,8 +58,7 @@ pub struct FileStreamSourceTask {
     settings: Option<Settings>,
     input: Option<Input>,
     block: Option<Block>,
-    /// When bytes came last.
-    last_read: Option<Instant>,
+    end: EndOfFile,
 }
 
 #[derive(Debug)]
@@ -112,6 +106,8 @@ enum Origin {
     /// A file with positions.
     File {
         file: Arc<File>,
+        /// Whether the kernel tells of changes.
+        told: bool,
         /// Whether the file system knows reads that don't wait.
         nowait: bool,
         /// Reads to leave to a blocking thread.
@@ -182,10 +178,10 @@ impl SourceTask for FileStreamSourceTask {
                 read => read?,
             };
             if read == 0 {
-                nap(idle_wait(self.last_read.map(|last| last.elapsed()))).await;
+                self.end.wait(input.to_watch()).await;
                 continue;
             }
-            self.last_read = Some(Instant::now());
+            self.end.grew();
             self.block = input.take_lines();
         }
     }
@@ -193,15 +189,8 @@ impl SourceTask for FileStreamSourceTask {
     async fn stop(&mut self) {
         self.input = None;
         self.block = None;
+        self.end = EndOfFile::default();
     }
-}
-
-/// Wait at the end of a file that has not grown for so long; `None` if it has not grown at all yet, which
-/// says nothing of what is to be expected.
-fn idle_wait(quiet: Option<Duration>) -> Duration {
-    quiet.map_or(IDLE_MAX, |quiet| {
-        (quiet / IDLE_PART).clamp(IDLE_LEAST, IDLE_MAX)
-    })
 }
 
 /// Opens the input at the stored position; `None` while the file is missing.
@@ -221,9 +210,10 @@ async fn open(settings: &Settings) -> Result<Option<Input>, ConnectError> {
             .custom_flags(libc::O_NONBLOCK)
             .open(path)?;
         let metadata = file.metadata()?;
-        Ok((file, metadata))
+        let told = metadata.is_file() && is_told_of(&file);
+        Ok((file, metadata, told))
     });
-    let (file, metadata) = match opened.await? {
+    let (file, metadata, told) = match opened.await? {
         Ok(opened) => opened,
         Err(error) if ErrorKind::NotFound == std::io::Error::kind(&error) => {
             tracing::warn!(
@@ -252,6 +242,7 @@ async fn open(settings: &Settings) -> Result<Option<Input>, ConnectError> {
     }
     let origin = Origin::File {
         file: Arc::new(file),
+        told,
         nowait: true,
         offloaded: 0,
     };
@@ -372,6 +363,16 @@ impl Input {
         }
     }
 
+    /// The file to watch for changes; `None` where the kernel doesn't tell of them.
+    fn to_watch(&self) -> Option<&File> {
+        match &self.origin {
+            Origin::File {
+                file, told: true, ..
+            } => Some(file),
+            _ => None,
+        }
+    }
+
     /// Reads once; 0 at the end of the input. Cancel-safe.
     async fn fill(&mut self, settings: &Settings) -> Result<usize, ConnectError> {
         if let Some(reading) = &mut self.reading {
@@ -394,6 +395,7 @@ impl Input {
                 file,
                 nowait,
                 offloaded,
+                ..
             } => {
                 if *nowait && *offloaded == 0 {
                     match read_now(file, &mut part, self.position) {
@@ -567,6 +569,10 @@ fn read_pipe(file: &mut File, part: &mut Part) -> std::io::Result<usize> {
 
 #[cfg(test)]
 impl FileStreamSourceTask {
+    pub(super) fn end(&mut self) -> &mut EndOfFile {
+        &mut self.end
+    }
+
     /// Reads as if nothing were cached.
     pub(super) fn force_offload(&mut self) {
         if let Some(Input {

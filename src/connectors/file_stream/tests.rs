@@ -11,6 +11,8 @@ use crate::api::{LocalFuture, SliceBatch, SourceBatch, SourceMap, SourceTask, So
 use crate::connectors::on_each_runtime;
 use crate::shard::timeout;
 
+mod watched;
+
 /// Answers every partition with one offset.
 struct Stored(Option<SourceMap>);
 
