@@ -226,6 +226,25 @@ pub struct Latency {
     pub max_ms: f64,
     /// The curve: percentile (0 to 100) and milliseconds, from the HDR histogram.
     pub percentiles: Vec<(f64, f64)>,
+    /// The same records at the same rate without a worker, right before this run.
+    #[serde(default)]
+    pub floor: Option<LatencyFloor>,
+}
+
+/// What load generator, broker and the harness's reader take by themselves: from the due time of a record
+/// until it was read from the topic that it was sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LatencyFloor {
+    /// Records counted.
+    pub count: u64,
+    /// Milliseconds.
+    pub p50_ms: f64,
+    /// Milliseconds.
+    pub p99_ms: f64,
+    /// Milliseconds.
+    pub p999_ms: f64,
+    /// Milliseconds.
+    pub max_ms: f64,
 }
 
 /// A worker at rest.

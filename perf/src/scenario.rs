@@ -27,6 +27,7 @@ const BUNDLED: &[(&str, &str)] = &[
     bundled!("topic-to-file-json"),
     bundled!("topic-to-topic"),
     bundled!("latency-topic-to-topic"),
+    bundled!("latency-no-linger"),
     bundled!("latency-topic-to-file"),
     bundled!("start-up"),
     bundled!("idle"),

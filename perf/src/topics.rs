@@ -64,13 +64,8 @@ impl Topics {
         Ok(Self { runtime, client })
     }
 
-    /// For work of other kinds, such as records at a fixed rate.
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.runtime
-    }
-
     /// A client of one partition.
-    pub(crate) fn partition(&self, topic: &str, partition: i32) -> Result<Arc<PartitionClient>> {
+    fn partition(&self, topic: &str, partition: i32) -> Result<Arc<PartitionClient>> {
         let opening = self
             .client
             .partition_client(topic, partition, UnknownTopicHandling::Retry);
@@ -174,11 +169,7 @@ type Fetched = (Vec<rskafka::record::RecordAndOffset>, i64);
 type Fetch = tokio::task::JoinHandle<rskafka::client::error::Result<Fetched>>;
 
 /// Records without keys, one for each index.
-pub(crate) fn batch(
-    generator: &Generator,
-    indexes: std::ops::Range<u64>,
-    form: Form,
-) -> Vec<Record> {
+fn batch(generator: &Generator, indexes: std::ops::Range<u64>, form: Form) -> Vec<Record> {
     let timestamp = now();
     indexes
         .map(|index| {

@@ -91,16 +91,6 @@ impl Seen {
     pub(crate) fn distinct(&self) -> u64 {
         self.distinct
     }
-
-    /// Right when each number was seen, and once.
-    pub(crate) fn verdict(&self, reader: &str) -> Verification {
-        let mut verification = by_count(self.records, self.found, reader);
-        // Duplicates could make up for losses in the count.
-        verification.expected_checksum = format!("{} different", self.records);
-        verification.checksum = format!("{} different", self.distinct);
-        verification.reader = format!("{reader}; by the records' numbers");
-        verification
-    }
 }
 
 /// Takes in what is found.

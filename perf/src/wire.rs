@@ -37,8 +37,9 @@ pub(crate) struct Wire {
     coordinators: HashMap<String, String>,
 }
 
+/// A connection to one broker.
 #[derive(Debug)]
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     correlation: i32,
 }
@@ -47,7 +48,8 @@ fn failed(what: &str, error: impl std::fmt::Display) -> Error {
     Error::Kafka(format!("{what}: {error}"))
 }
 
-fn topic_name(topic: &str) -> TopicName {
+/// As requests have it.
+pub(crate) fn topic_name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
@@ -93,6 +95,16 @@ impl Wire {
                 .sum::<u64>();
         }
         Ok(sum)
+    }
+
+    /// A connection of its own to the leader of a topic's first partition.
+    pub(crate) fn connect(&mut self, topic: &str) -> Result<Connection> {
+        let leaders = self.find_leaders(topic)?.unwrap_or_default();
+        let leads = |(_, partitions): &(&String, &Vec<i32>)| partitions.contains(&0);
+        let Some((address, _)) = leaders.iter().find(leads) else {
+            return Err(failed(topic, "its first partition has no leader"));
+        };
+        Connection::open(address).map_err(|e| failed(address, e))
     }
 
     fn find_leaders(&mut self, topic: &str) -> Result<Option<BTreeMap<String, Vec<i32>>>> {
@@ -252,7 +264,26 @@ impl Connection {
         Err(last)
     }
 
-    fn call<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
+    /// The same connection for another thread: one sends, the other receives.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            stream: self.stream.try_clone()?,
+            correlation: self.correlation,
+        })
+    }
+
+    /// A request and its answer.
+    pub(crate) fn call<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+    ) -> io::Result<R::Response> {
+        let number = self.send(version, request)?;
+        self.receive::<R>(version, number)
+    }
+
+    /// Sends a request; gives its number.
+    pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) -> io::Result<i32> {
         self.correlation += 1;
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
@@ -268,10 +299,19 @@ impl Connection {
         let length = i32::try_from(frame.len() - 4).map_err(io::Error::other)?;
         frame[..4].copy_from_slice(&length.to_be_bytes());
         self.stream.write_all(&frame)?;
+        Ok(self.correlation)
+    }
+
+    /// The answer to the request of that number, which is the oldest without one.
+    pub(crate) fn receive<R: Request>(
+        &mut self,
+        version: i16,
+        number: i32,
+    ) -> io::Result<R::Response> {
         let mut answer = self.frame()?;
         let header = ResponseHeader::decode(&mut answer, R::Response::header_version(version))
             .map_err(io::Error::other)?;
-        if header.correlation_id != self.correlation {
+        if header.correlation_id != number {
             return Err(io::Error::other("an answer to another question"));
         }
         R::Response::decode(&mut answer, version).map_err(io::Error::other)

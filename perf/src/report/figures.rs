@@ -6,7 +6,7 @@ use Unit::{
 };
 
 use super::numbers::Unit;
-use crate::results::{Idle, Kind, Latency, Run, Span};
+use crate::results::{Idle, Kind, Latency, LatencyFloor, Run, Span};
 
 /// Names a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub(super) enum Key {
     LatencyP99,
     LatencyP999,
     LatencyMax,
+    FloorP50,
+    FloorP999,
     IdleCpu,
     IdleResident,
     Create,
@@ -132,7 +134,7 @@ const fn headline(mut figure: Figure) -> Figure {
 
 /// In the order of the tables. `steady` is the part after warming up, `whole life` starts with the process.
 #[rustfmt::skip]
-pub(super) static FIGURES: [Figure; 28] = [
+pub(super) static FIGURES: [Figure; 30] = [
     headline(row(Key::Rate, "Records per second, steady", PerSecond, Higher, |run| steady(run, |span| span.records as f64 / span.seconds))),
     headline(row(Key::ByteRate, "Payload per second, steady", BytesPerSecond, Higher, |run| steady(run, |span| span.bytes as f64 / span.seconds))),
     headline(row(Key::Cpu, "CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds)))),
@@ -151,6 +153,8 @@ pub(super) static FIGURES: [Figure; 28] = [
     headline(row(Key::LatencyP999, "Latency p99.9", Milliseconds, Lower, |run| latency(run, |latency| latency.p999_ms))),
     headline(row(Key::LatencyMax, "Latency, largest", Milliseconds, Lower, |run| latency(run, |latency| latency.max_ms))),
     row(Key::LatencyMean, "Latency, mean", Milliseconds, Lower, |run| latency(run, |latency| latency.mean_ms)),
+    headline(row(Key::FloorP50, "… without a worker, p50", Milliseconds, Neither, |run| floor(run, |floor| floor.p50_ms))),
+    headline(row(Key::FloorP999, "… without a worker, p99.9", Milliseconds, Neither, |run| floor(run, |floor| floor.p999_ms))),
     headline(row(Key::Peak, "Peak resident memory", Bytes, Lower, |run| some_bytes(run.peak_resident_bytes))),
     row(Key::Mean, "Mean resident memory", Bytes, Lower, |run| some_bytes(run.mean_resident_bytes)),
     row(Key::VoluntaryRate, "Context switches per million records, voluntary", Count, Lower, |run| per_million(run, run.voluntary_switches)),
@@ -201,6 +205,11 @@ fn latency(run: &Run, read: impl Fn(&Latency) -> f64) -> Option<f64> {
         .as_ref()
         .filter(|latency| latency.count > 0)
         .map(read)
+}
+
+fn floor(run: &Run, read: impl Fn(&LatencyFloor) -> f64) -> Option<f64> {
+    let floor = run.latency.as_ref()?.floor.as_ref();
+    floor.filter(|floor| floor.count > 0).map(read)
 }
 
 fn idle(run: &Run, read: impl Fn(&Idle) -> f64) -> Option<f64> {

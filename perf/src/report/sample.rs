@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::results::{
-    Aims, Axis, FORMAT, Idle, Kind, Latency, Machine, Results, Run, Sample, ScenarioResult, Span,
-    SystemInfo, Verification,
+    Aims, Axis, FORMAT, Idle, Kind, Latency, LatencyFloor, Machine, Results, Run, Sample,
+    ScenarioResult, Span, SystemInfo, Verification,
 };
 
 /// How much slower and larger than Ringmain a system is.
@@ -136,6 +136,13 @@ fn latency_run(system: &str, round: u32) -> Run {
             .iter()
             .map(|(at, ms)| (*at, ms * slow))
             .collect(),
+        floor: Some(LatencyFloor {
+            count: 500_000,
+            p50_ms: 0.9 * wobble(round),
+            p99_ms: 2.1 * wobble(round),
+            p999_ms: 3.5 * wobble(round),
+            max_ms: 7.0 * wobble(round),
+        }),
     });
     run
 }
