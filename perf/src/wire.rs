@@ -53,6 +53,28 @@ pub(crate) fn topic_name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
 }
 
+/// Asks where partitions end.
+fn ends_of(topic: &str, partitions: &[i32]) -> ListOffsetsRequest {
+    let asked = partitions.iter().map(|partition| {
+        ListOffsetsPartition::default()
+            .with_partition_index(*partition)
+            .with_timestamp(-1)
+    });
+    let topic = ListOffsetsTopic::default()
+        .with_name(topic_name(topic))
+        .with_partitions(asked.collect());
+    ListOffsetsRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_topics(vec![topic])
+}
+
+/// Whether the broker takes itself for the leader of the first partition.
+fn leads_first(connection: &mut Connection, topic: &str) -> io::Result<bool> {
+    let answer = connection.call(3, &ends_of(topic, &[0]))?;
+    let mut partitions = answer.topics.iter().flat_map(|t| &t.partitions);
+    Ok(partitions.any(|partition| partition.error_code == 0))
+}
+
 impl Wire {
     /// For brokers given as `host:port` by commas.
     pub(crate) fn new(bootstrap: &str) -> Self {
@@ -76,19 +98,7 @@ impl Wire {
         let leaders = self.leaders.get(topic).cloned().unwrap_or_default();
         let mut sum = 0;
         for (address, partitions) in leaders {
-            let asked = partitions.iter().map(|partition| {
-                ListOffsetsPartition::default()
-                    .with_partition_index(*partition)
-                    .with_timestamp(-1)
-            });
-            let request = ListOffsetsRequest::default()
-                .with_replica_id(BrokerId(-1))
-                .with_topics(vec![
-                    ListOffsetsTopic::default()
-                        .with_name(topic_name(topic))
-                        .with_partitions(asked.collect()),
-                ]);
-            let answer = self.call(&address, 3, &request)?;
+            let answer = self.call(&address, 3, &ends_of(topic, &partitions))?;
             let ends = answer.topics.iter().flat_map(|t| &t.partitions);
             sum += ends
                 .map(|p| u64::try_from(p.offset).unwrap_or(0))
@@ -104,7 +114,19 @@ impl Wire {
         let Some((address, _)) = leaders.iter().find(leads) else {
             return Err(failed(topic, "its first partition has no leader"));
         };
-        Connection::open(address).map_err(|e| failed(address, e))
+        let mut connection = Connection::open(address).map_err(|e| failed(address, e))?;
+        let deadline = Instant::now() + PATIENCE;
+        // A broker is named as leader a moment before it knows that itself.
+        while !leads_first(&mut connection, topic).map_err(|e| failed(address, e))? {
+            if Instant::now() > deadline {
+                return Err(failed(
+                    topic,
+                    "its first partition has no leader within 30 s",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(connection)
     }
 
     fn find_leaders(&mut self, topic: &str) -> Result<Option<BTreeMap<String, Vec<i32>>>> {

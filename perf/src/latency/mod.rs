@@ -9,6 +9,9 @@
 //! through the broker without any worker: the *floor* of the run, which no system can be below. It
 //! warms up the broker's code for every system alike, too.
 //!
+//! The clock starts when a first record has come through: what gathers while a system starts up is no latency
+//! at a fixed rate.
+//!
 //! Sending and reading are threads with connections of their own (`send`, `read`), as cheap as they can be.
 //! What arrived is checked through rskafka afterwards, every record of it.
 
@@ -24,7 +27,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use self::read::Shared;
-use self::schedule::{Found, Schedule};
+use self::schedule::{FIRST, Found, Schedule};
 use self::send::Load;
 use crate::error::{Error, Result};
 use crate::input::{Data, Generator};
@@ -40,6 +43,8 @@ use crate::worker::Worker;
 
 /// How long the last records may take.
 const STRAGGLERS: Duration = Duration::from_secs(20);
+/// How long a system may take from its first REST answer to its first record.
+const BEGINNING: Duration = Duration::from_secs(60);
 /// The floor's part of a run's seconds.
 const FLOOR: f64 = 0.5;
 
@@ -93,6 +98,7 @@ fn floor(session: &mut Session, scenario: &Scenario) -> Result<LatencyFloor> {
 fn measure_floor(session: &mut Session, scenario: &Scenario, topic: &str) -> Result<LatencyFloor> {
     let settings = &scenario.settings;
     let (warm_up, counted) = (settings.warm_up_seconds, settings.duration);
+    send::ahead(topic, settings.record_size, session.wire.connect(topic)?)?;
     let schedule = Schedule::new(settings.rate, warm_up * FLOOR, counted * FLOOR);
     let loop_ = Loop::start(
         session,
@@ -141,6 +147,7 @@ fn at_rate(session: &mut Session, job: &Job<'_>, worker: &mut Worker, run: &mut 
         Flow::TopicToFile => Destination::File(job.output_file.clone()),
         flow => return Err(Error::Usage(format!("no latency of {flow:?}"))),
     };
+    wait_for_first(session, job, &destination, worker)?;
     let settings = &job.scenario.settings;
     let schedule = Schedule::new(settings.rate, settings.warm_up_seconds, settings.duration);
     let loop_ = Loop::start(
@@ -161,6 +168,36 @@ fn at_rate(session: &mut Session, job: &Job<'_>, worker: &mut Worker, run: &mut 
     watched?;
     record(worker, &found?, settings.record_size, run);
     Ok(())
+}
+
+/// Sends the records ahead of the schedule, and waits until something is at the destination.
+fn wait_for_first(
+    session: &mut Session,
+    job: &Job<'_>,
+    destination: &Destination<'_>,
+    worker: &mut Worker,
+) -> Result<()> {
+    let requests = session.wire.connect(&job.input_topic)?;
+    send::ahead(
+        &job.input_topic,
+        job.scenario.settings.record_size,
+        requests,
+    )?;
+    let deadline = Instant::now() + BEGINNING;
+    loop {
+        interrupt::sleep(Duration::from_millis(20))?;
+        let is_there = match destination {
+            Destination::Topic(output) => session.wire.end_of(output)? >= FIRST,
+            Destination::File(path) => path.metadata().is_ok_and(|file| file.len() > 0),
+        };
+        if is_there {
+            return Ok(());
+        }
+        let ended = worker.look(session.broker.as_ref(), 0)?.ended;
+        if ended || Instant::now() > deadline {
+            return Err(Error::Run(format!("no first record\n{}", worker.tail())));
+        }
+    }
 }
 
 /// Where the reader waits.

@@ -142,7 +142,7 @@ mod tests {
         };
         let mut text = Vec::new();
         let generator = Generator::new(Data::Text, 40);
-        generator.write_lines(0..20, &mut text).unwrap();
+        generator.write_lines(0..21, &mut text).unwrap();
         let mut out = File::create(&path).unwrap();
         // In the midst of a line.
         for part in text.chunks(150) {
@@ -151,6 +151,6 @@ mod tests {
         }
         let found = reader.join().unwrap().unwrap();
         assert!(found.whole());
-        assert_eq!(shared.arrived.load(Ordering::Relaxed), 20);
+        assert_eq!(shared.arrived.load(Ordering::Relaxed), 21);
     }
 }

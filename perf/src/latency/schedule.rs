@@ -9,6 +9,8 @@ use crate::verify::Seen;
 
 /// Between the making of a schedule and its first record: all parts run by then.
 const HEAD_START: Duration = Duration::from_millis(200);
+/// Records that go ahead of the schedule, alone: when they arrive, the system works.
+pub(super) const FIRST: u64 = 1;
 /// Longer latencies count as ten minutes.
 const LONGEST_MICROS: u64 = 600_000_000;
 
@@ -23,7 +25,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// From now on: records at `rate` for so many seconds that do not count and so many that do.
+    /// From now on: records at `rate` for so many seconds that do not count and so many that do. The first
+    /// one never counts, see [`FIRST`].
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -32,7 +35,7 @@ impl Schedule {
     )]
     pub(super) fn new(rate: u64, warm_up_seconds: f64, counted_seconds: f64) -> Self {
         let per_second = rate as f64;
-        let warm_up = (per_second * warm_up_seconds) as u64;
+        let warm_up = (per_second * warm_up_seconds).max(FIRST as f64) as u64;
         Self {
             start: Instant::now() + HEAD_START,
             rate,

@@ -11,7 +11,7 @@ use kafka_protocol::messages::ProduceRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 
 use super::batches;
-use super::schedule::Schedule;
+use super::schedule::{FIRST, Schedule};
 use crate::error::{Error, Result};
 use crate::input::{Data, Generator};
 use crate::wire::{Connection, topic_name};
@@ -31,6 +31,18 @@ pub(super) struct Load {
     pub(super) topic: String,
     pub(super) schedule: Schedule,
     pub(super) record_size: usize,
+}
+
+/// Sends the records that go ahead of the schedule, and waits until they are acknowledged.
+pub(super) fn ahead(topic: &str, record_size: usize, mut requests: Connection) -> Result<()> {
+    let generator = Generator::new(Data::Text, record_size);
+    let mut sending = || {
+        let records = batches::encode(&generator, 0..FIRST, epoch_millis())?;
+        let number = requests.send(VERSION, &request(topic, records))?;
+        take_answer(&mut requests, number)
+    };
+    let failed = |e| Error::Kafka(format!("sending the first record to {topic}: {e}"));
+    sending().map_err(failed)
 }
 
 /// Sends in the background until all records were acknowledged, or `stop`, which a failure sets.
@@ -71,7 +83,7 @@ fn send(
     } = load;
     let generator = Generator::new(Data::Text, *record_size);
     let most = (REQUEST_BYTES / *record_size as u64).max(1);
-    let mut next = 0;
+    let mut next = FIRST;
     let mut tick = schedule.start;
     while next < schedule.records && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(tick.saturating_duration_since(Instant::now()));
@@ -106,16 +118,21 @@ fn request(topic: &str, records: bytes::Bytes) -> ProduceRequest {
 /// Takes the answers to what was sent, in that order.
 fn take_answers(mut answers: Connection, expected: &Receiver<i32>) -> io::Result<()> {
     while let Ok(number) = expected.recv() {
-        let answer = answers.receive::<ProduceRequest>(VERSION, number)?;
-        let mut partitions = answer.responses.iter().flat_map(|t| &t.partition_responses);
-        if let Some(refused) = partitions.find(|partition| partition.error_code != 0) {
-            let code = refused.error_code;
-            return Err(io::Error::other(format!(
-                "the broker refused records, error {code}"
-            )));
-        }
+        take_answer(&mut answers, number)?;
     }
     Ok(())
+}
+
+fn take_answer(answers: &mut Connection, number: i32) -> io::Result<()> {
+    let answer = answers.receive::<ProduceRequest>(VERSION, number)?;
+    let mut partitions = answer.responses.iter().flat_map(|t| &t.partition_responses);
+    match partitions.find(|partition| partition.error_code != 0) {
+        None => Ok(()),
+        Some(refused) => Err(io::Error::other(format!(
+            "the broker refused records, error {}",
+            refused.error_code
+        ))),
+    }
 }
 
 /// Not a fixed date: the broker starts a new segment for records a week apart.
