@@ -33,4 +33,4 @@ pub use notify::Notify;
 pub use probe::{ProbeReport, RuntimeChoice, TaskIo, choose_runtime, probe_io_uring};
 pub use shards::{ShardHandle, Shards};
 pub use spawn::{JoinHandle, Panicked, TaskEnd, panic_message, spawn};
-pub use timer::{Elapsed, nap, sleep, timeout, yield_if_needed, yield_now};
+pub use timer::{Elapsed, nap, next_common, sleep, timeout, yield_if_needed, yield_now};

@@ -36,9 +36,27 @@ pub async fn sleep(duration: Duration) {
 /// that hundreds of idle futures wake their shard as often as one. For waits without a deadline of their
 /// own. Below 16 ms it is a [`sleep`].
 pub async fn nap(duration: Duration) {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let past = START.get_or_init(Instant::now).elapsed();
-    sleep(nap_left(past, duration)).await;
+    sleep(nap_left(first_point().elapsed(), duration)).await;
+}
+
+/// The next of the points in time that lie `interval` (at least 1 ms) apart, the same for all that ask: for
+/// what is due at intervals in hundreds of futures, which then wake their shard as often as one.
+pub fn next_common(interval: Duration) -> Instant {
+    let first = first_point();
+    first + point_after(first.elapsed(), interval)
+}
+
+/// What common points are counted from.
+fn first_point() -> Instant {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    *FIRST.get_or_init(Instant::now)
+}
+
+fn point_after(past: Duration, interval: Duration) -> Duration {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let interval = millis(interval).max(1);
+    let points = millis(past) / interval + 1;
+    Duration::from_millis(points.saturating_mul(interval))
 }
 
 /// Time to the last point within `duration` that is common to naps of about that length, `past` after the
@@ -105,5 +123,17 @@ mod tests {
             assert!((ms(1)..=ms(1000)).contains(&(end(1000) - ms(began))));
         }
         assert_eq!(nap_left(ms(77), ms(9)), ms(9));
+    }
+
+    #[test]
+    fn common_points_lie_an_interval_apart_and_the_next_one_is_ahead() {
+        let ms = Duration::from_millis;
+        assert_eq!(point_after(ms(0), ms(1000)), ms(1000));
+        let just_before = Duration::from_micros(999_999);
+        assert_eq!(point_after(just_before, ms(1000)), ms(1000));
+        assert_eq!(point_after(ms(1000), ms(1000)), ms(2000));
+        assert_eq!(point_after(ms(7), Duration::ZERO), ms(8));
+        let (now, next) = (Instant::now(), next_common(ms(60_000)));
+        assert!(next > now && next <= Instant::now() + ms(60_000));
     }
 }

@@ -111,10 +111,27 @@ struct Runner {
     last_store: Instant,
     /// Whether offsets were put since the last flush.
     dirty: bool,
-    flush: Option<JoinHandle<bool>>,
+    flush: Option<Flush>,
     commit_log: LogLimit,
     /// Whether the road of record batches was logged.
     batches_seen: bool,
+}
+
+/// A flush of offsets that is under way.
+enum Flush {
+    /// No offset was put: an idle task needs no future for that.
+    Empty,
+    Running(JoinHandle<bool>),
+}
+
+impl Flush {
+    /// Whether it succeeded, once it has ended. Cancel-safe.
+    async fn succeeded(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Running(flush) => matches!(flush.join().await, TaskEnd::Done(true)),
+        }
+    }
 }
 
 /// Reads the offsets of one connector.
@@ -226,7 +243,7 @@ impl Runner {
         let flush = self.flush.as_ref();
         let mut flushed = pin!(async {
             match flush {
-                Some(flush) => flush.join().await,
+                Some(flush) => flush.succeeded().await,
                 None => std::future::pending().await,
             }
         });
@@ -241,8 +258,8 @@ impl Runner {
             if changed.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Event::Control);
             }
-            if let Poll::Ready(end) = flushed.as_mut().poll(cx) {
-                return Poll::Ready(Event::Flushed(matches!(end, TaskEnd::Done(true))));
+            if let Poll::Ready(succeeded) = flushed.as_mut().poll(cx) {
+                return Poll::Ready(Event::Flushed(succeeded));
             }
             if let Poll::Ready(batch) = polled.as_mut().poll(cx) {
                 return Poll::Ready(Event::Polled(batch));
@@ -664,16 +681,23 @@ impl Runner {
             return;
         }
         self.store_offsets();
-        let dirty = std::mem::take(&mut self.dirty);
+        if !std::mem::take(&mut self.dirty) {
+            self.flush = Some(Flush::Empty);
+            return;
+        }
         let (store, limit) = (self.parts.offsets.clone(), self.parts.flush_timeout);
-        self.flush = Some(shard::spawn(async move {
-            !dirty || flush_store(&store, limit).await
-        }));
+        self.flush = Some(Flush::Running(shard::spawn(async move {
+            flush_store(&store, limit).await
+        })));
     }
 
     async fn flushed(&mut self, succeeded: bool) {
-        self.flush = None;
-        self.next_flush = Instant::now() + self.parts.flush_interval;
+        let empty = matches!(self.flush.take(), Some(Flush::Empty));
+        self.next_flush = match empty {
+            // Tasks at rest wake their shard together.
+            true => shard::next_common(self.parts.flush_interval),
+            false => Instant::now() + self.parts.flush_interval,
+        };
         self.parts.metrics.add_commit(succeeded);
         if !succeeded {
             self.dirty = true;
@@ -699,7 +723,7 @@ impl Runner {
         }
         self.store_offsets();
         if let Some(flush) = self.flush.take() {
-            self.dirty |= !matches!(flush.join().await, TaskEnd::Done(true));
+            self.dirty |= !flush.succeeded().await;
         }
         let stored = !self.dirty || flush_store(&self.parts.offsets, limit).await;
         self.parts.metrics.add_commit(stored);

@@ -51,7 +51,7 @@ async fn until_watched(task: &mut FileStreamSourceTask) {
         // Past the look after the watch has begun.
         assert!(poll!(pin!(task.poll())).is_pending());
     };
-    timeout(Duration::from_secs(20), watched).await.unwrap();
+    timeout(PATIENCE, watched).await.unwrap();
 }
 
 /// Runs `test` with a file that holds `one\n` and a watcher, on each runtime.

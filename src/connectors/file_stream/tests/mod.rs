@@ -13,6 +13,9 @@ use crate::shard::timeout;
 
 mod watched;
 
+/// For what must come, on a machine however busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Answers every partition with one offset.
 struct Stored(Option<SourceMap>);
 
@@ -71,7 +74,7 @@ fn lines_of(batch: &SliceBatch) -> Vec<Line> {
 }
 
 async fn next(task: &mut FileStreamSourceTask) -> Vec<Line> {
-    let polled = timeout(Duration::from_secs(20), task.poll()).await.unwrap();
+    let polled = timeout(PATIENCE, task.poll()).await.unwrap();
     let SourceBatch::Slices(batch) = polled.unwrap() else {
         panic!("not slices")
     };
