@@ -30,4 +30,5 @@ pub mod rest;
 pub mod shard;
 pub mod storage;
 pub mod task;
+pub mod transforms;
 pub mod worker;

@@ -7,13 +7,15 @@ use std::collections::HashMap;
 
 use crate::api::config_def::{ConfigDef, ConfigProblem};
 use crate::api::{
-    ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, SinkTask,
-    SourceMap, SourceTask,
+    ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, Predicate,
+    SinkTask, SourceMap, SourceTask, Transformation,
 };
+use crate::config::connector::StepKind;
 use crate::connectors::{
     NumberedTasks, datagen, file_stream, mirror, mock, null_sink, schema_source, verifiable,
 };
 use crate::converters::{self, ConverterPlugin};
+use crate::transforms::{self, PredicatePlugin, TransformPlugin};
 
 /// Version that built-in plugins show: tools switch on it.
 pub const PLUGIN_VERSION: &str = "4.3.1";
@@ -190,6 +192,8 @@ const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[
 pub struct Plugins {
     connectors: Vec<ConnectorPlugin>,
     converters: Vec<ConverterPlugin>,
+    transformations: Vec<TransformPlugin>,
+    predicates: Vec<PredicatePlugin>,
 }
 
 /// A class name names nothing.
@@ -198,7 +202,7 @@ pub struct Plugins {
     "Failed to find any class that implements {interface} and which name matches {name}, available {kind} are: {available}"
 )]
 pub struct UnknownPlugin {
-    /// Kafka's interface name, `Connector` or `Converter`.
+    /// Kafka's interface name, such as `Connector` or `Converter`.
     interface: &'static str,
     /// The name looked for.
     name: String,
@@ -214,6 +218,8 @@ impl Plugins {
         Self {
             connectors: BUILTIN_CONNECTORS.to_vec(),
             converters: converters::ALL.to_vec(),
+            transformations: transforms::TRANSFORMS.to_vec(),
+            predicates: transforms::PREDICATES.to_vec(),
         }
     }
 
@@ -221,6 +227,20 @@ impl Plugins {
     #[must_use]
     pub fn with(mut self, connector: ConnectorPlugin) -> Self {
         self.connectors.push(connector);
+        self
+    }
+
+    /// The same list with one more transformation.
+    #[must_use]
+    pub fn with_transformation(mut self, transformation: TransformPlugin) -> Self {
+        self.transformations.push(transformation);
+        self
+    }
+
+    /// The same list with one more predicate.
+    #[must_use]
+    pub fn with_predicate(mut self, predicate: PredicatePlugin) -> Self {
+        self.predicates.push(predicate);
         self
     }
 
@@ -234,6 +254,68 @@ impl Plugins {
     /// Converters, by class name.
     pub fn converters(&self) -> &[ConverterPlugin] {
         &self.converters
+    }
+
+    /// Transformations, by class name.
+    pub fn transformations(&self) -> &[TransformPlugin] {
+        &self.transformations
+    }
+
+    /// Predicates, by class name.
+    pub fn predicates(&self) -> &[PredicatePlugin] {
+        &self.predicates
+    }
+
+    /// The transformation of a full class name or of what follows its package
+    /// (`InsertField$Value`).
+    pub fn transformation_plugin(&self, name: &str) -> Option<&TransformPlugin> {
+        by_class(&self.transformations, name, |plugin| plugin.class)
+    }
+
+    /// The predicate of a full class name or a simple name.
+    pub fn predicate_plugin(&self, name: &str) -> Option<&PredicatePlugin> {
+        by_class(&self.predicates, name, |plugin| plugin.class)
+    }
+
+    /// The own keys of a transformation's or predicate's class, `None` when there is no such class.
+    pub fn step_keys(&self, kind: StepKind, name: &str) -> Option<ConfigDef> {
+        let config_def = match kind {
+            StepKind::Transformation => self.transformation_plugin(name)?.config_def,
+            StepKind::Predicate => self.predicate_plugin(name)?.config_def,
+        };
+        Some(config_def())
+    }
+
+    /// A transformation made from the texts below `transforms.<alias>.`.
+    ///
+    /// # Errors
+    /// Unknown class or a bad configuration.
+    pub fn transformation(
+        &self,
+        name: &str,
+        config: &ConfigMap,
+    ) -> Result<Box<dyn Transformation>, ConnectError> {
+        let plugin = self.transformation_plugin(name).ok_or_else(|| {
+            let all = self.transformations.iter().map(|plugin| plugin.class);
+            unknown("Transformation", name, "transformations", all)
+        })?;
+        (plugin.new)(config)
+    }
+
+    /// A predicate made from the texts below `predicates.<alias>.`.
+    ///
+    /// # Errors
+    /// Unknown class or a bad configuration.
+    pub fn predicate(
+        &self,
+        name: &str,
+        config: &ConfigMap,
+    ) -> Result<Box<dyn Predicate>, ConnectError> {
+        let plugin = self.predicate_plugin(name).ok_or_else(|| {
+            let all = self.predicates.iter().map(|plugin| plugin.class);
+            unknown("Predicate", name, "predicates", all)
+        })?;
+        (plugin.new)(config)
     }
 
     /// The connector of a full class name, simple name, or simple name without `Connector`. A short name
@@ -314,6 +396,35 @@ fn config_error(unknown: UnknownPlugin) -> ConnectError {
     ConnectError::config(unknown.to_string())
 }
 
+fn unknown(
+    interface: &'static str,
+    name: &str,
+    kind: &'static str,
+    available: impl Iterator<Item = &'static str>,
+) -> ConnectError {
+    config_error(UnknownPlugin {
+        interface,
+        name: name.to_owned(),
+        kind,
+        available: available.collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// The plugin whose class is `name`, or the only one whose class without its package is.
+fn by_class<'a, T>(
+    all: &'a [T],
+    name: &str,
+    class_of: impl Fn(&T) -> &'static str,
+) -> Option<&'a T> {
+    if let Some(exact) = all.iter().find(|plugin| class_of(plugin) == name) {
+        return Some(exact);
+    }
+    let mut fitting = all
+        .iter()
+        .filter(|plugin| class_of(plugin).rsplit('.').next() == Some(name));
+    fitting.next().filter(|_| fitting.next().is_none())
+}
+
 /// The last part of a class name.
 fn simple_name(class: &str) -> &str {
     class.rsplit(['.', '$']).next().unwrap_or(class)
@@ -389,6 +500,40 @@ mod tests {
         let start = "Failed to find any class that implements Connector and which name matches Nope, available connectors are: ";
         assert!(error.starts_with(start), "{error}");
         assert!(error.contains(file_stream::SINK_CLASS), "{error}");
+    }
+
+    #[test]
+    fn transformations_and_predicates_are_found_by_class_and_by_what_follows_the_package() {
+        let plugins = Plugins::builtin();
+        for (name, class) in [
+            (
+                "org.apache.kafka.connect.transforms.InsertField$Key",
+                "org.apache.kafka.connect.transforms.InsertField$Key",
+            ),
+            (
+                "InsertField$Value",
+                "org.apache.kafka.connect.transforms.InsertField$Value",
+            ),
+            ("Filter", "org.apache.kafka.connect.transforms.Filter"),
+        ] {
+            assert_eq!(plugins.transformation_plugin(name).unwrap().class, class);
+        }
+        let predicate = plugins.predicate_plugin("RecordIsTombstone").unwrap();
+        assert!(predicate.class.ends_with(".predicates.RecordIsTombstone"));
+        // Both of its classes end so.
+        assert!(plugins.transformation_plugin("Value").is_none());
+        let error = plugins
+            .transformation("Nope", &ConfigMap::new())
+            .err()
+            .unwrap();
+        let start = "Failed to find any class that implements Transformation and which name matches Nope, available transformations are: ";
+        assert!(error.message().starts_with(start), "{error}");
+        for plugin in plugins.transformations() {
+            // Those that need nothing aside, each names the first key that it misses.
+            if let Ok(made) = (plugin.new)(&ConfigMap::new()) {
+                assert_eq!(made.class_name(), plugin.class);
+            }
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use record::{
     ConnectRecord, Header, RawBatch, RecordBatches, SharedBuffer, SinkBatch, SinkRecord,
     SliceBatch, SliceColumn, SliceForm, SourceBatch, SourceMap, SourceRecord, Span, TopicPartition,
 };
-pub use transformation::Transformation;
+pub use transformation::{Predicate, RecordOrigin, Transformation};
 
 /// A connector's or worker's raw configuration: key to text, in the order it was written. `None` is
 /// JSON `null`, which validation refuses ("Null value can not be supplied …").

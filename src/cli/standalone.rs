@@ -105,7 +105,10 @@ fn check_connector(
                 .further_keys
                 .map_or_else(ConfigDef::new, |keys| keys());
             let known = [&own, &further];
-            for warning in connector_warnings(plugin.kind(), &connector.config, &known) {
+            let steps = |kind, class: &str| plugins.step_keys(kind, class);
+            let warnings =
+                connector_warnings(plugin.kind(), &connector.config, &known, Some(&steps));
+            for warning in warnings {
                 tracing::warn!(file = %path.display(), "{warning}");
             }
         }

@@ -58,7 +58,7 @@ fn connector_files_are_valid() {
         let parsed = ConnectorConfig::parse(kind, &file.config, &ConfigDef::new());
         let parsed = parsed.unwrap_or_else(|problems| panic!("{}: {problems:?}", path.display()));
         assert_eq!(parsed.name, file.name);
-        let warnings = connector::warnings(kind, &file.config, &[]);
+        let warnings = connector::warnings(kind, &file.config, &[], None);
         let typo = |warning: &&String| warning.contains("did you mean");
         assert_eq!(warnings.iter().find(typo), None, "{}", path.display());
     }

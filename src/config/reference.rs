@@ -70,7 +70,7 @@ fn connectors(out: &mut String) {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), Some(value.to_owned())))
     .collect();
-    let enriched = connector::enriched_def(ConnectorKind::Source, &listed);
+    let enriched = connector::enriched_def(ConnectorKind::Source, &listed, None);
     let own: Vec<&ConfigKey> = enriched
         .keys()
         .filter(|key| !source.contains(&key.name))

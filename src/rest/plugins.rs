@@ -11,7 +11,7 @@ use crate::config::connector::connector_def;
 use crate::herder::validation::ValidationError;
 use crate::plugins::PLUGIN_VERSION;
 
-/// Sinks, sources, converters, header converters; each by class name.
+/// Sinks, sources, transformations, predicates, converters, header converters; each by class name.
 pub(super) fn list(router: &Router, query: &Query) -> Response {
     let plugins = &router.context.shared.plugins;
     let entry = |class: &str, kind: &str, version: &str| json!({"class": class, "type": kind, "version": version});
@@ -21,6 +21,12 @@ pub(super) fn list(router: &Router, query: &Query) -> Response {
         .map(|plugin| entry(plugin.class, plugin.kind().name(), plugin.version))
         .collect();
     if !query.flag("connectorsOnly", true) {
+        let transformations = plugins.transformations().iter();
+        all.extend(
+            transformations.map(|plugin| entry(plugin.class, "transformation", PLUGIN_VERSION)),
+        );
+        let predicates = plugins.predicates().iter();
+        all.extend(predicates.map(|plugin| entry(plugin.class, "predicate", PLUGIN_VERSION)));
         let converters = plugins.converters();
         let both = converters
             .iter()
@@ -44,6 +50,10 @@ pub(super) fn config(router: &Router, name: &str) -> Result<Response, Failure> {
             key
         });
         (plugin.config_def)().extend(&common.fold(ConfigDef::new(), ConfigDef::define))
+    } else if let Some(plugin) = plugins.transformation_plugin(name) {
+        (plugin.config_def)()
+    } else if let Some(plugin) = plugins.predicate_plugin(name) {
+        (plugin.config_def)()
     } else {
         let mut converters = plugins.converters().iter();
         let found =

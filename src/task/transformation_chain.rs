@@ -1,23 +1,64 @@
-//! Records through the transforms, in order.
+//! Records through the transforms, in order (Kafka: `TransformationChain`, `TransformationStage`).
 
-use crate::api::transformation::RecordOrigin;
-use crate::api::{ConnectError, ConnectRecord, Transformation};
+use crate::api::{ConnectError, ConnectRecord, Predicate, RecordOrigin, Transformation};
 
-/// The transforms of a task, in the order of `transforms`.
-#[derive(Default)]
-pub struct TransformationChain(Vec<Box<dyn Transformation>>);
+/// One entry of `transforms`: a transformation, and perhaps a predicate that it hangs on.
+pub struct TransformationStep {
+    /// Its name in `transforms`.
+    pub alias: String,
+    /// What changes records.
+    pub transformation: Box<dyn Transformation>,
+    /// Which records are for it; all without one.
+    pub condition: Option<Condition>,
+}
 
-impl std::fmt::Debug for TransformationChain {
+/// `transforms.<alias>.predicate` and `transforms.<alias>.negate`.
+pub struct Condition {
+    /// Decides.
+    pub predicate: Box<dyn Predicate>,
+    /// Whether the records are meant that the predicate does not match.
+    pub negate: bool,
+}
+
+impl std::fmt::Debug for TransformationStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|step| step.class_name()))
+        f.debug_struct("TransformationStep")
+            .field("alias", &self.alias)
+            .field("transformation", &self.transformation.class_name())
+            .field("condition", &self.condition)
             .finish()
     }
 }
 
+impl std::fmt::Debug for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let not = if self.negate { "not " } else { "" };
+        write!(f, "{not}{}", self.predicate.class_name())
+    }
+}
+
+impl TransformationStep {
+    fn apply(
+        &mut self,
+        record: ConnectRecord,
+        origin: RecordOrigin<'_>,
+    ) -> Result<Option<ConnectRecord>, ConnectError> {
+        if let Some(Condition { predicate, negate }) = &mut self.condition
+            && predicate.test(&record, origin)? == *negate
+        {
+            return Ok(Some(record));
+        }
+        self.transformation.apply(record, origin)
+    }
+}
+
+/// The transforms of a task, in the order of `transforms`.
+#[derive(Debug, Default)]
+pub struct TransformationChain(Vec<TransformationStep>);
+
 impl TransformationChain {
     /// A chain of `steps`.
-    pub fn new(steps: Vec<Box<dyn Transformation>>) -> Self {
+    pub fn new(steps: Vec<TransformationStep>) -> Self {
         Self(steps)
     }
 
@@ -26,23 +67,32 @@ impl TransformationChain {
         self.0.is_empty()
     }
 
-    /// The record after all steps; `None` when one dropped it.
+    /// The steps, to look at.
+    pub fn steps(&self) -> &[TransformationStep] {
+        &self.0
+    }
+
+    /// The record after all steps; `None` when one dropped it, which ends its way.
     ///
     /// # Errors
-    /// The class of the failing step and its error.
+    /// The class of the failing transformation and the error, its predicate's included, as in Kafka.
     pub fn apply(
         &mut self,
         record: ConnectRecord,
-        origin: RecordOrigin,
+        origin: RecordOrigin<'_>,
     ) -> Result<Option<ConnectRecord>, (&'static str, ConnectError)> {
         let mut record = record;
         for step in &mut self.0 {
             match step.apply(record, origin) {
                 Ok(Some(next)) => record = next,
                 Ok(None) => return Ok(None),
-                Err(error) => return Err((step.class_name(), error)),
+                Err(error) => return Err((step.transformation.class_name(), error)),
             }
         }
         Ok(Some(record))
     }
 }
+
+#[cfg(test)]
+#[path = "transformation_chain_tests.rs"]
+mod tests;

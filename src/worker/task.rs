@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
-use super::WorkerShared;
 use super::instance::{
     Client, Clients, ConnectorTaskId, EventSink, InstanceEvent, InstanceId, supervise,
 };
 use super::sources::{Prepared, expand, prepare, problems};
+use super::{WorkerShared, records};
 use crate::api::{ConfigMap, ConnectError, ConnectorKind, SinkTask, SourceTask};
 use crate::clients::Subscription;
-use crate::config::PluginConfig;
 use crate::config::clients::{task_admin, task_consumer, task_producer};
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::metrics::TaskMetrics;
@@ -141,38 +140,13 @@ impl Build {
         })
     }
 
-    /// A converter of the connector hides the worker's with all its settings (contract 2.7).
     fn converters(&self) -> Result<Converters, ConnectError> {
-        let worker = &self.start.shared.config;
-        let plugins = &self.start.shared.plugins;
-        let own = &self.connector;
-        let key = own.key_converter.as_ref().unwrap_or(&worker.key_converter);
-        let value = own
-            .value_converter
-            .as_ref()
-            .unwrap_or(&worker.value_converter);
-        let header = own
-            .header_converter
-            .as_ref()
-            .unwrap_or(&worker.header_converter);
-        let new = |plugin: &PluginConfig, is_key| {
-            plugins.converter(&plugin.class, &plugin.config, is_key)
-        };
-        Ok(Converters {
-            key: new(key, true)?,
-            value: new(value, false)?,
-            header: plugins.header_converter(&header.class, &header.config)?,
-        })
+        let shared = &self.start.shared;
+        records::converters(&shared.plugins, &shared.config, &self.connector)
     }
 
     fn chain(&self) -> Result<TransformationChain, ConnectError> {
-        if let Some(transform) = self.connector.transforms.first() {
-            return Err(ConnectError::config(format!(
-                "transforms.{}.type: transformation {} is not supported; this version has no transformations yet",
-                transform.alias, transform.plugin.class
-            )));
-        }
-        Ok(TransformationChain::default())
+        records::chain(&self.start.shared.plugins, &self.connector)
     }
 
     fn topics(&self, id: &ConnectorTaskId) -> Result<TopicCreation, ConnectError> {

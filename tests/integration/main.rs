@@ -23,3 +23,4 @@ mod rest;
 mod runtimes;
 mod standalone_files;
 mod tool_connectors;
+mod transforms;

@@ -29,7 +29,7 @@ pub struct Civil {
 }
 
 /// Day since the epoch on which the Gregorian calendar begins.
-const GREGORIAN_START: i64 = -141_427;
+pub(super) const GREGORIAN_START: i64 = -141_427;
 /// Days from 1 March of year 0 of each calendar to the epoch.
 const GREGORIAN_ERA: i64 = 719_468;
 const JULIAN_ERA: i64 = 719_470;
@@ -74,17 +74,34 @@ pub fn civil(millis: i64) -> Civil {
 /// Days since the epoch of a date; the month may lie outside of 1 to 12 and the day outside of the
 /// month, and roll over as in a lenient Java calendar.
 pub fn epoch_day(year: i64, month: i64, day: i64) -> i64 {
+    let gregorian = gregorian_day(year, month, day);
+    if gregorian >= GREGORIAN_START {
+        return gregorian;
+    }
+    julian_day(year, month, day)
+}
+
+/// Days since the epoch of a date of the Gregorian calendar, also before there was one; months and days
+/// roll over.
+pub(super) fn gregorian_day(year: i64, month: i64, day: i64) -> i64 {
+    let (year, of_year) = from_march(year, month, day);
+    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leaps + of_year - GREGORIAN_ERA
+}
+
+/// As [`gregorian_day`], of the Julian calendar.
+pub(super) fn julian_day(year: i64, month: i64, day: i64) -> i64 {
+    let (year, of_year) = from_march(year, month, day);
+    year * 365 + year.div_euclid(4) + of_year - JULIAN_ERA
+}
+
+/// The year that began in March, and days since then.
+fn from_march(year: i64, month: i64, day: i64) -> (i64, i64) {
     let year = year + (month - 1).div_euclid(12);
     let month = (month - 1).rem_euclid(12) + 1;
     let year = if month <= 2 { year - 1 } else { year };
     let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let leaps = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let gregorian = year * 365 + leaps + of_year - GREGORIAN_ERA;
-    if gregorian >= GREGORIAN_START {
-        return gregorian;
-    }
-    year * 365 + year.div_euclid(4) + of_year - JULIAN_ERA
+    (year, (153 * month_from_march + 2) / 5 + day - 1)
 }
 
 /// The zone's offset from UTC at an instant, in milliseconds, and its short name.

@@ -8,9 +8,11 @@
 //! Pure computation, from any thread.
 
 pub mod java_hash;
+pub mod java_number;
 pub mod java_time;
 pub mod logical_type;
 mod schema;
+pub mod simple_date_format;
 pub mod text;
 mod validate;
 mod value;

@@ -93,6 +93,16 @@ pub struct Field {
     pub schema: SchemaRef,
 }
 
+impl Field {
+    /// Checks a value for this field.
+    ///
+    /// # Errors
+    /// Kafka's text of why the value does not fit, with the field's name.
+    pub fn validate(&self, candidate: &Value) -> Result<(), ConnectError> {
+        validate::field(&self.name, &self.schema, candidate)
+    }
+}
+
 /// An immutable schema. Built by [`SchemaBuilder`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schema {
@@ -256,7 +266,18 @@ impl SchemaBuilder {
         builder
     }
 
-    /// Everything that `schema` has, to be changed (Kafka: transforms' `SchemaUtil`).
+    /// Takes name, version, doc and parameters of `source`, where it has them, and leaves the rest
+    /// (Kafka: `SchemaUtil.copySchemaBasics`).
+    #[must_use]
+    pub fn basics_of(mut self, source: &Schema) -> Self {
+        self.schema.name.clone_from(&source.name);
+        self.schema.version = source.version;
+        self.schema.doc.clone_from(&source.doc);
+        self.schema.parameters.clone_from(&source.parameters);
+        self
+    }
+
+    /// Everything that `schema` has, to be changed.
     pub fn from_schema(schema: &Schema) -> Self {
         Self {
             schema: schema.clone(),

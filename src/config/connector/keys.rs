@@ -1,5 +1,6 @@
 //! Keys of connectors, each once (contract 1.8 and 2.7).
 
+use super::steps::{self, StepKeys};
 use crate::api::config_def::{
     ConfigData, ConfigDef, ConfigKey, Importance, Validator, Width, java_trim,
 };
@@ -20,17 +21,14 @@ pub fn connector_def(kind: ConnectorKind) -> ConfigDef {
 }
 
 /// [`connector_def`] and the keys that `config` brings in: those of its transformations, predicates and
-/// topic creation groups. A plugin's own keys are the plugin's.
-pub fn enriched_def(kind: ConnectorKind, config: &ConfigMap) -> ConfigDef {
-    let mut def = connector_def(kind);
-    for alias in aliases(config, "transforms") {
-        def = transformation(&alias)
-            .into_iter()
-            .fold(def, ConfigDef::define);
-    }
-    for alias in aliases(config, "predicates") {
-        def = predicate(&alias).into_iter().fold(def, ConfigDef::define);
-    }
+/// topic creation groups. The own keys of transformations and predicates are there with `own` only; a
+/// connector's and a converter's are the plugin's.
+pub fn enriched_def(
+    kind: ConnectorKind,
+    config: &ConfigMap,
+    own: Option<StepKeys<'_>>,
+) -> ConfigDef {
+    let mut def = steps::enrich(connector_def(kind), config, own);
     if kind == ConnectorKind::Source && uses_topic_creation(config) {
         def = creation_group("default", true)
             .into_iter()
@@ -66,7 +64,7 @@ fn of(keys: impl IntoIterator<Item = ConfigKey>) -> ConfigDef {
     keys.into_iter().fold(ConfigDef::new(), ConfigDef::define)
 }
 
-fn high(key: ConfigKey, width: Width) -> ConfigKey {
+pub(super) fn high(key: ConfigKey, width: Width) -> ConfigKey {
     key.importance(Importance::High).width(width)
 }
 
@@ -317,51 +315,6 @@ fn sink() -> ConfigDef {
             "Whether dead letters carry headers `__connect.errors.*` that say what happened.",
         ),
     ])
-}
-
-fn transformation(alias: &str) -> [ConfigKey; 4] {
-    let group = format!("Transforms: {alias}");
-    let name = |key: &str| format!("transforms.{alias}.{key}");
-    [
-        high(ConfigKey::class(name("type")), Width::Long)
-            .group(&group, 0)
-            .display(format!("Transformation type for {alias}"))
-            .doc(format!("Class of the transformation '{alias}'.")),
-        low(ConfigKey::string(name("plugin.version")), Width::Short)
-            .default_null()
-            .group(&group, 1)
-            .display(format!("Transformation version for {alias}"))
-            .doc("Without effect: there is one version."),
-        ConfigKey::string(name("predicate"))
-            .default_null()
-            .group(&group, 2)
-            .doc("Predicate that says which records are transformed; all without one."),
-        ConfigKey::boolean(name("negate"))
-            .default(false)
-            .group(&group, 3)
-            .doc("Whether the records that the predicate does not match are transformed instead."),
-    ]
-}
-
-fn predicate(alias: &str) -> [ConfigKey; 2] {
-    let group = format!("Predicates: {alias}");
-    [
-        high(
-            ConfigKey::class(format!("predicates.{alias}.type")),
-            Width::Long,
-        )
-        .group(&group, 0)
-        .display(format!("Predicate type for {alias}"))
-        .doc(format!("Class of the predicate '{alias}'.")),
-        low(
-            ConfigKey::string(format!("predicates.{alias}.plugin.version")),
-            Width::Short,
-        )
-        .default_null()
-        .group(&group, 1)
-        .display(format!("Predicate version for {alias}"))
-        .doc("Without effect: there is one version."),
-    ]
 }
 
 /// The keys of a topic creation group. Those of `default` must be set; other groups fall back to them.

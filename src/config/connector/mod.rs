@@ -1,6 +1,7 @@
 //! A connector's configuration, from its texts to a typed struct.
 
 mod keys;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod topic_creation;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use regex::Regex;
 
 pub use keys::{connector_def, enriched_def};
+pub use steps::{StepKeys, StepKind};
 pub use topic_creation::{TopicCreation, TopicCreationGroup};
 
 use super::clients::ClientKind;
@@ -179,7 +181,7 @@ impl ConnectorConfig {
         plugin: &ConfigDef,
     ) -> Result<Self, Vec<ConfigProblem>> {
         let mut problems = super::null_values(config);
-        let parsed = match enriched_def(kind, config).parse(config) {
+        let parsed = match enriched_def(kind, config, None).parse(config) {
             Ok(parsed) => Some(parsed),
             Err(more) => {
                 problems.extend(more);
@@ -245,7 +247,8 @@ pub fn conflicts(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> 
                 "Config '{negate}' was provided but there is no config '{predicate}' defining a \
                  predicate to be negated."
             );
-            problems.push(ConfigProblem::new(negate, message));
+            // Kafka finds it while it looks at the class.
+            problems.push(ConfigProblem::new(key("type"), message));
         }
         if let Some(Some(name)) = config.get(&predicate) {
             let name = name.trim();
@@ -312,23 +315,36 @@ fn whole(pattern: &str) -> Result<Regex, ConnectError> {
 }
 
 /// What to tell the user of a connector's texts: unknown keys, and keys without effect. `plugins` are
-/// the definitions of the connector's own keys.
-pub fn warnings(kind: ConnectorKind, config: &ConfigMap, plugins: &[&ConfigDef]) -> Vec<String> {
-    let enriched = enriched_def(kind, config);
+/// the definitions of the connector's own keys, `steps` knows those of transformations and predicates;
+/// where nobody knows them, none is unknown.
+pub fn warnings(
+    kind: ConnectorKind,
+    config: &ConfigMap,
+    plugins: &[&ConfigDef],
+    steps: Option<StepKeys<'_>>,
+) -> Vec<String> {
+    let enriched = enriched_def(kind, config, steps);
     let mut defs = vec![&enriched];
     defs.extend(plugins);
     let mut prefixes: Vec<String> = ["key.converter.", "value.converter.", "header.converter."]
         .map(str::to_owned)
         .to_vec();
     prefixes.extend(ClientKind::ALL.map(|kind| kind.override_prefix().to_owned()));
-    for (list, prefix) in [
-        ("transforms", "transforms."),
-        ("predicates", "predicates."),
-        ("topic.creation.groups", "topic.creation."),
-    ] {
-        let aliases = keys::aliases(config, list);
-        prefixes.extend(aliases.iter().map(|alias| format!("{prefix}{alias}.")));
+    for step in StepKind::ALL {
+        let mut unknown = step.aliases(config);
+        unknown.retain(|alias| {
+            let class = step.class(config, alias);
+            let known = class.and_then(|class| steps.and_then(|keys| keys(step, class)));
+            known.is_none()
+        });
+        prefixes.extend(unknown.iter().map(|alias| step.prefix(alias)));
     }
+    let groups = keys::aliases(config, "topic.creation.groups");
+    prefixes.extend(
+        groups
+            .iter()
+            .map(|group| format!("topic.creation.{group}.")),
+    );
     if kind == ConnectorKind::Source {
         prefixes.push("topic.creation.default.".to_owned());
     }

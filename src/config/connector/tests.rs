@@ -279,7 +279,7 @@ fn warnings_pass_over_the_keys_of_plugins_and_clients() {
     );
     let plugin = ConfigDef::new().define(ConfigKey::string("file"));
     assert_eq!(
-        warnings(SOURCE, &given, &[&plugin]),
+        warnings(SOURCE, &given, &[&plugin], None),
         [
             "unknown key 'taks.max', did you mean 'tasks.max'?",
             "unknown key 'transforms.b.field'",

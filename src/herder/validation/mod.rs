@@ -4,8 +4,10 @@
 //! One answer serves three askers: the validation endpoint shows it whole, creating and changing a
 //! connector asks for its errors, and the command line prints them before anything starts. Beyond
 //! Kafka's checks it finds what this worker would refuse at the start of a task (overrides of clients,
-//! transformations, dead letter queues), so that the user hears of it now.
+//! transformations whose keys do not fit each other, dead letter queues), so that the user hears of it
+//! now.
 
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -154,7 +156,8 @@ impl Validation<'_> {
 
     /// Common keys, then the connector's own.
     fn connector_section(&self, plugin: &ConnectorPlugin, config: &ConfigMap, out: &mut Sections) {
-        let common = enriched_def(plugin.kind(), config);
+        let steps = |kind, class: &str| self.plugins.step_keys(kind, class);
+        let common = enriched_def(plugin.kind(), config, Some(&steps));
         let common = common
             .keys()
             .cloned()
@@ -192,6 +195,7 @@ impl Validation<'_> {
         {
             out.attach(&problem);
         }
+        self.step_section(config, out);
     }
 
     /// The worker's converters as defaults, the classes there are as recommendations.
@@ -211,6 +215,9 @@ impl Validation<'_> {
             let fitting = all.filter(|known| for_headers || known.converter.is_some());
             key = key.recommended(fitting.map(|known| known.class));
             return key.default(self.canonical(converter).unwrap_or(converter));
+        }
+        if let Some(step) = self.step_defaults(&key, config) {
+            return step;
         }
         let of = name.strip_suffix(".plugin.version");
         if let Some(default) = of.and_then(|of| self.worker_converter(of)) {
@@ -252,18 +259,6 @@ impl Validation<'_> {
             value.map(str::trim).filter(|text| !text.is_empty())
         };
         let mut problems = Vec::new();
-        for (list, what) in [
-            ("transforms", "transformations"),
-            ("predicates", "predicates"),
-        ] {
-            for alias in text(list).unwrap_or_default().split(',').map(str::trim) {
-                let key = format!("{list}.{alias}.type");
-                if let Some(class) = text(&key) {
-                    let reason = format!("this version has no {what}");
-                    problems.push(ConfigProblem::invalid(&key, class, &reason));
-                }
-            }
-        }
         let key = "errors.deadletterqueue.topic.name";
         if let Some(topic) = text(key) {
             let reason = "this version has no dead letter queue; leave it empty";
@@ -452,6 +447,11 @@ impl Sections {
             .iter()
             .map(|info| info.value.errors.len())
             .sum()
+    }
+
+    fn has_errors_below(&self, prefix: &str) -> bool {
+        let mut values = self.configs.iter().map(|info| &info.value);
+        values.any(|value| value.name.starts_with(prefix) && !value.errors.is_empty())
     }
 
     /// Shows references instead of what they stand for, in values and in messages.

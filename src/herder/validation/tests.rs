@@ -210,23 +210,12 @@ fn what_this_version_lacks_is_refused_by_name() {
         ("connector.class", Some("FileStreamSink")),
         ("name", Some("s")),
         ("topics", Some("a")),
-        ("transforms", Some("t")),
-        (
-            "transforms.t.type",
-            Some("org.apache.kafka.connect.transforms.Filter"),
-        ),
         ("errors.deadletterqueue.topic.name", Some("dead")),
     ]);
-    let expected = [
-        (
-            "errors.deadletterqueue.topic.name",
-            "Invalid value dead for configuration errors.deadletterqueue.topic.name: this version has no dead letter queue; leave it empty",
-        ),
-        (
-            "transforms.t.type",
-            "Invalid value org.apache.kafka.connect.transforms.Filter for configuration transforms.t.type: this version has no transformations",
-        ),
-    ];
+    let expected = [(
+        "errors.deadletterqueue.topic.name",
+        "Invalid value dead for configuration errors.deadletterqueue.topic.name: this version has no dead letter queue; leave it empty",
+    )];
     assert_eq!(errors(&infos), expected);
 }
 
@@ -334,4 +323,134 @@ fn what_a_plugin_finds_beyond_its_keys_stands_under_the_key_and_hides_what_a_pro
         assert!(error.contains(key), "{key}: {error}");
         assert!(!error.contains("hidden.example"), "{error}");
     }
+}
+
+const INSERT: &str = "org.apache.kafka.connect.transforms.InsertField$Value";
+
+#[test]
+fn keys_of_transformations_and_predicates_stand_in_groups_of_their_aliases() {
+    let infos = validate(&[
+        ("connector.class", Some("FileStreamSink")),
+        ("name", Some("s")),
+        ("topics", Some("a")),
+        ("transforms", Some("t")),
+        ("transforms.t.type", Some(INSERT)),
+        ("transforms.t.topic.field", Some("topic")),
+        ("transforms.t.predicate", Some("p")),
+        ("predicates", Some("p")),
+        ("predicates.p.type", Some("TopicNameMatches")),
+        ("predicates.p.pattern", Some("a.*")),
+    ]);
+    assert_eq!(errors(&infos), []);
+    let groups = ["Common", "Transforms", "Predicates", "Error Handling"];
+    assert_eq!(infos.groups[..4], groups);
+    let groups = ["Transforms: t", "Predicates: p"];
+    assert_eq!(infos.groups[4..6], groups);
+    let of = |prefix: &str| {
+        let mine = infos
+            .configs
+            .iter()
+            .filter(|info| info.value.name.starts_with(prefix));
+        let shown = mine.map(|info| {
+            let key = info.definition.as_ref().unwrap();
+            assert_eq!(key.group.as_deref().unwrap().len(), groups[0].len());
+            let value = info.value.value.as_deref().unwrap_or("null");
+            format!(
+                "{} {} {value}",
+                key.order_in_group,
+                &key.name[prefix.len()..]
+            )
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let expected = [
+        &format!("0 type {INSERT}"),
+        "1 plugin.version 4.3.1",
+        "2 negate false",
+        "3 offset.field null",
+        "4 partition.field null",
+        "5 predicate p",
+        "6 replace.null.with.default true",
+        "7 static.field null",
+        "8 static.value null",
+        "9 timestamp.field null",
+        "10 topic.field topic",
+    ];
+    assert_eq!(of("transforms.t."), expected);
+    let class = "org.apache.kafka.connect.transforms.predicates.TopicNameMatches";
+    let expected = [
+        &format!("0 type {class}"),
+        "1 plugin.version 4.3.1",
+        "2 pattern a.*",
+    ];
+    assert_eq!(of("predicates.p."), expected);
+    let offered = &find(&infos, "predicates.p.type").value.recommended_values;
+    assert!(
+        offered.iter().any(|offered| offered == class),
+        "{offered:?}"
+    );
+}
+
+#[test]
+fn problems_of_transformations_are_told_by_their_keys() {
+    let with = |steps: &[(&'static str, Option<&'static str>)]| {
+        let mut entries = vec![
+            ("connector.class", Some("FileStreamSink")),
+            ("name", Some("s")),
+            ("topics", Some("a")),
+            ("transforms", Some("t")),
+        ];
+        entries.extend_from_slice(steps);
+        let infos = validate(&entries);
+        let owned = |(key, text): &(&str, &str)| format!("{key}: {text}");
+        let problems: Vec<_> = errors(&infos).iter().map(owned).collect();
+        problems
+    };
+    let key = "transforms.t.type: ";
+    let missing =
+        "Missing required configuration \"transforms.t.type\" which has no default value.";
+    assert_eq!(with(&[]), [format!("{key}{missing}")]);
+    let unknown =
+        "Invalid value Nope for configuration transforms.t.type: Class Nope could not be found.";
+    assert_eq!(
+        with(&[("transforms.t.type", Some("Nope"))]),
+        [format!("{key}{unknown}")]
+    );
+    let outer = "org.apache.kafka.connect.transforms.InsertField";
+    let text = "This class is abstract and cannot be created. Did you mean org.apache.kafka.connect.transforms.InsertField$Key, org.apache.kafka.connect.transforms.InsertField$Value?";
+    assert_eq!(
+        with(&[("transforms.t.type", Some(outer))]),
+        [format!("{key}{text}")]
+    );
+    let other = "org.apache.kafka.connect.json.JsonConverter";
+    let text = format!("{key}Class class {other} does not implement the Transformation interface");
+    assert_eq!(with(&[("transforms.t.type", Some(other))]), [text]);
+    let negate = "Config 'transforms.t.negate' was provided but there is no config 'transforms.t.predicate' defining a predicate to be negated.";
+    let negated = [
+        ("transforms.t.type", Some("Filter")),
+        ("transforms.t.negate", Some("true")),
+    ];
+    assert_eq!(with(&negated), [format!("{key}{negate}")]);
+    // Kafka does not look at keys together until the task starts.
+    assert_eq!(
+        with(&[("transforms.t.type", Some(INSERT))]),
+        [format!("{key}No field insertion configured")]
+    );
+    assert_eq!(
+        with(&[
+            ("transforms.t.type", Some(INSERT)),
+            ("transforms.t.topic.field", Some("x")),
+            ("transforms.t.replace.null.with.default", Some("perhaps")),
+        ]),
+        [
+            "transforms.t.replace.null.with.default: Invalid value perhaps for configuration transforms.t.replace.null.with.default: Expected value to be either true or false"
+        ]
+    );
+    assert_eq!(
+        with(&[("transforms.t.type", Some("DropHeaders"))]),
+        [
+            "transforms.t.headers: Missing required configuration \"transforms.t.headers\" which has no default value.",
+            "transforms.t.headers: Configuration 'headers' values must not be null."
+        ]
+    );
 }

@@ -4,10 +4,9 @@ use std::rc::Rc;
 
 use super::Converters;
 use crate::api::data::text;
-use crate::api::transformation::RecordOrigin;
 use crate::api::{
-    ConnectError, ConnectRecord, Header, SchemaAndValue, SinkBatch, SinkForm, SliceColumn,
-    SliceForm, Span,
+    ConnectError, ConnectRecord, Header, RecordOrigin, SchemaAndValue, SinkBatch, SinkForm,
+    SliceColumn, SliceForm, Span,
 };
 use crate::clients::FetchedRecords;
 use crate::metrics::TaskMetrics;
@@ -310,13 +309,14 @@ impl SinkConversion {
             timestamp: (record.timestamp >= 0).then_some(record.timestamp),
             headers,
         };
+        let origin = RecordOrigin::Sink {
+            topic,
+            partition: fetched.source.partition,
+            offset: record.offset,
+            log_append_time: fetched.log_append_time,
+        };
         self.chain
-            .apply(
-                built,
-                RecordOrigin::Sink {
-                    offset: record.offset,
-                },
-            )
+            .apply(built, origin)
             .map_err(|(class, error)| (Stage::Transformation, class, error))
     }
 }

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{Converters, slice_value};
-use crate::api::transformation::RecordOrigin;
 use crate::api::{
-    ConnectError, ConnectRecord, Header, SchemaAndValue, SliceBatch, SliceForm, SourceRecord, Span,
+    ConnectError, ConnectRecord, Header, RecordOrigin, SchemaAndValue, SliceBatch, SliceForm,
+    SourceRecord, Span,
 };
 use crate::metrics::TaskMetrics;
 use crate::shard::{PooledVec, take_vec};
@@ -163,7 +163,7 @@ impl SourceConversion {
         for (index, source) in records.iter().enumerate() {
             let start = done.buffer.len();
             match self
-                .encode_with_retries(index, &source.record, &mut done.buffer, errors)
+                .encode_with_retries(index, source, &mut done.buffer, errors)
                 .await
             {
                 Ok(Some(encoded)) => done.records.push(encoded),
@@ -180,19 +180,19 @@ impl SourceConversion {
     async fn encode_with_retries(
         &mut self,
         index: usize,
-        record: &ConnectRecord,
+        source: &SourceRecord,
         buffer: &mut Vec<u8>,
         errors: &ErrorHandler,
     ) -> Result<Option<Encoded>, Failure> {
         let start = buffer.len();
         let mut retries = None;
         loop {
-            match self.encode_one(index, record.clone(), buffer) {
+            match self.encode_one(index, source, buffer) {
                 Err((_, _, error)) if error.is_retriable() => {
                     buffer.truncate(start);
                     let retries = retries.get_or_insert_with(|| errors.retries());
                     if !errors.wait_to_retry(retries).await {
-                        return self.encode_one(index, record.clone(), buffer);
+                        return self.encode_one(index, source, buffer);
                     }
                 }
                 done => return done,
@@ -203,12 +203,16 @@ impl SourceConversion {
     fn encode_one(
         &mut self,
         index: usize,
-        record: ConnectRecord,
+        source: &SourceRecord,
         buffer: &mut Vec<u8>,
     ) -> Result<Option<Encoded>, Failure> {
+        let origin = RecordOrigin::Source {
+            partition: source.source_partition.as_deref(),
+            offset: source.source_offset.as_deref(),
+        };
         let transformed = self
             .chain
-            .apply(record, RecordOrigin::Source)
+            .apply(source.record.clone(), origin)
             .map_err(|(class, error)| (Stage::Transformation, class, error))?;
         let Some(record) = transformed else {
             return Ok(None);

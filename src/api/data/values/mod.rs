@@ -6,7 +6,7 @@
 //! parameter here.
 
 mod convert;
-mod number;
+pub(super) mod number;
 mod parse;
 mod temporal;
 mod tokens;
@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::tz::TimeZone;
 
+pub use number::{decimal_to_double, decimal_to_long, parse_decimal};
 pub use parse::{ParseFailure, parse};
 
 use super::logical_type::MILLIS_PER_DAY;

@@ -1,9 +1,45 @@
 //! Numbers whose type follows from their value.
 
 use bigdecimal::BigDecimal;
-use bigdecimal::num_bigint::BigInt;
+use bigdecimal::num_bigint::{BigInt, Sign};
 
 use crate::api::data::{Schema, SchemaAndValue, SchemaType, Value, logical_type};
+
+/// The decimal of a text as Java's `new BigDecimal(text)` reads it; `None` where that throws.
+pub fn parse_decimal(text: &str) -> Option<BigDecimal> {
+    Decimal::parse(text).map(|decimal| decimal.to_decimal())
+}
+
+/// Java's `BigDecimal.longValue`: what is behind the point is dropped, and of the rest the low 64 bits
+/// stay.
+pub fn decimal_to_long(decimal: &BigDecimal) -> i64 {
+    let (unscaled, scale) = decimal.as_bigint_and_scale();
+    // A multiple of 10^64 is one of 2^64.
+    if scale <= -64 || *unscaled == BigInt::ZERO {
+        return 0;
+    }
+    let Ok(places) = u32::try_from(scale.unsigned_abs()) else {
+        return 0;
+    };
+    let whole = match scale {
+        ..=0 => unscaled.into_owned() * BigInt::from(10).pow(places),
+        // The largest power of ten below 2^bits has fewer than bits / 3 digits.
+        _ if u64::from(places) > unscaled.bits() => return 0,
+        _ => unscaled.into_owned() / BigInt::from(10).pow(places),
+    };
+    let magnitude = whole.magnitude().iter_u64_digits().next().unwrap_or(0);
+    match whole.sign() {
+        Sign::Minus => magnitude.wrapping_neg().cast_signed(),
+        _ => magnitude.cast_signed(),
+    }
+}
+
+/// Java's `BigDecimal.doubleValue`: the nearest double, infinite where there is none.
+pub fn decimal_to_double(decimal: &BigDecimal) -> f64 {
+    let (unscaled, scale) = decimal.as_bigint_and_scale();
+    let text = format!("{unscaled}e{}", -i128::from(scale));
+    text.parse().unwrap_or(f64::NAN)
+}
 
 /// The decimal zeros of the scripts of Unicode's basic plane.
 const ZEROS: [u16; 37] = [
@@ -14,7 +50,7 @@ const ZEROS: [u16; 37] = [
 ];
 
 /// Java's `Character.digit(character, 10)`.
-pub(super) fn digit(character: char) -> Option<u8> {
+pub(in crate::api::data) fn digit(character: char) -> Option<u8> {
     let code = u32::from(character);
     ZEROS.iter().find_map(|zero| {
         let value = code
