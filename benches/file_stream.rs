@@ -54,6 +54,7 @@ async fn poll_all(mut task: impl SourceTask, config: ConfigMap) -> Duration {
         connector: "bench".into(),
         task: 0,
         offsets: Rc::new(NoOffsets),
+        preview: false,
     };
     task.start(context, &config).await.unwrap();
     let before = cpu_time::used();

@@ -39,6 +39,9 @@ impl ConnectorKind {
 pub struct ConnectorContext {
     /// The connector's name.
     pub name: String,
+    /// Somebody only looks at what the connector would do: read what is needed, and write nothing
+    /// anywhere.
+    pub preview: bool,
     requested: Rc<Cell<bool>>,
     failure: Rc<RefCell<Option<ConnectError>>>,
     waker: Rc<RefCell<Option<Waker>>>,
@@ -59,6 +62,14 @@ impl ConnectorContext {
         Self {
             name: name.into(),
             ..Self::default()
+        }
+    }
+
+    /// A context for a look at what the connector `name` would do.
+    pub fn of_preview(name: impl Into<String>) -> Self {
+        Self {
+            preview: true,
+            ..Self::new(name)
         }
     }
 
@@ -144,6 +155,9 @@ pub struct SourceTaskContext {
     pub task: u32,
     /// Stored offsets of this connector.
     pub offsets: Rc<dyn OffsetReader>,
+    /// Somebody only looks at what the task would do: its records go nowhere and nothing is committed.
+    /// Read what is needed, and write nothing anywhere.
+    pub preview: bool,
 }
 
 impl std::fmt::Debug for SourceTaskContext {
@@ -319,7 +333,8 @@ pub trait SinkTask {
         config: &ConfigMap,
     ) -> Result<(), ConnectError>;
 
-    /// The form of records that the task wants. Asked once, after `start`.
+    /// The form of records that the task wants. Asked once, after `start`, and of a task that never
+    /// starts by a preview.
     fn form(&self) -> SinkForm {
         SinkForm::Values
     }

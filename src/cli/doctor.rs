@@ -122,7 +122,7 @@ fn brokers_of(path: &Path, report: &mut Report) -> Result<Vec<String>, Exit> {
         Exit::Usage
     })?;
     for warning in &file.warnings {
-        report.warn("worker file", warning);
+        report.warn("worker file", &warning.to_string());
     }
     report.fine("worker file", &format!("{} can be used", path.display()));
     match file.config.log {

@@ -5,6 +5,7 @@
 mod doctor;
 mod logging;
 mod plugins;
+mod preview;
 mod progress;
 mod signals;
 mod standalone;
@@ -53,9 +54,9 @@ struct Cli {
 
 #[derive(Debug, Args)]
 struct LogArgs {
-    /// Log level, or a filter like `info,ringmain::kafka=debug`.
-    #[arg(long, global = true, env = "RINGMAIN_LOG", default_value = "info")]
-    log_level: String,
+    /// Log level, or a filter like `info,ringmain::kafka=debug` [default: info, of preview: warn].
+    #[arg(long, global = true, env = "RINGMAIN_LOG")]
+    log_level: Option<String>,
     /// Log format.
     #[arg(
         long,
@@ -91,8 +92,20 @@ enum Command {
         #[arg(long, value_name = "HOST:PORT,…")]
         bootstrap_servers: Option<String>,
     },
+    /// Show what a connector would do, without writing anything anywhere.
+    Preview(preview::PreviewArgs),
     /// List connectors and converters.
     Plugins,
+}
+
+impl Command {
+    /// The log level unless the user says otherwise: what a person asked for should not drown in logs.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Self::Preview(_) => "warn",
+            _ => "info",
+        }
+    }
 }
 
 /// Runs the command with these plugins: the whole binary, for embedders as well.
@@ -102,7 +115,9 @@ pub fn run(plugins: Plugins) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    if let Err(reason) = logging::start(&cli.log.log_level, cli.log.log_format) {
+    let level = cli.log.log_level.as_deref();
+    let level = level.unwrap_or(cli.command.log_level());
+    if let Err(reason) = logging::start(level, cli.log.log_format) {
         print_error(&reason);
         return Exit::Usage.into();
     }
@@ -120,6 +135,7 @@ pub fn run(plugins: Plugins) -> ExitCode {
             worker,
             bootstrap_servers,
         } => doctor::run(worker.as_deref(), bootstrap_servers.as_deref()),
+        Command::Preview(args) => preview::run(plugins, args),
         Command::Plugins => plugins::print(&plugins),
     };
     exit.into()

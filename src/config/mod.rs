@@ -26,6 +26,7 @@ pub use connector::ConnectorConfig;
 pub use error::ConfigError;
 pub use file::MAX_FILE_BYTES;
 pub use reference::reference;
+pub use unknown::Warning;
 pub use worker::{PluginConfig, WorkerConfig};
 
 use crate::api::ConfigMap;

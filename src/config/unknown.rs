@@ -1,15 +1,63 @@
 //! Warnings about keys that nobody reads, with the nearest known name.
 
+use std::fmt;
+
 use super::clients::{self, ClientKind};
 use crate::api::ConfigMap;
 use crate::api::config_def::ConfigDef;
+
+/// Something that a configuration does not break on and that its user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The key that it is about, under its full name.
+    pub key: String,
+    /// What there is to know; names the key.
+    pub message: String,
+    /// What to do about it, where that is known.
+    pub fix: Option<String>,
+}
+
+impl Warning {
+    /// A warning about `key`.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+            fix: None,
+        }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn with_fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.fix {
+            Some(fix) => write!(f, ", {fix}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+impl PartialEq<&str> for Warning {
+    fn eq(&self, text: &&str) -> bool {
+        self.to_string() == *text
+    }
+}
 
 /// Farthest that a mistyped name may be from the known one, in typing mistakes.
 const MAX_DISTANCE: usize = 3;
 
 /// A warning for each key of `config` that no definition has and that begins with none of `prefixes`,
 /// which belong to plugins and clients.
-pub fn warnings(config: &ConfigMap, defs: &[&ConfigDef], prefixes: &[&str]) -> Vec<String> {
+pub fn warnings(config: &ConfigMap, defs: &[&ConfigDef], prefixes: &[&str]) -> Vec<Warning> {
     let names: Vec<&str> = defs
         .iter()
         .flat_map(|def| def.keys())
@@ -25,7 +73,7 @@ pub fn warnings(config: &ConfigMap, defs: &[&ConfigDef], prefixes: &[&str]) -> V
 
 /// Warnings about the client settings in `config` under the prefix that `prefix` gives for each kind:
 /// unknown keys, and keys without effect.
-pub fn client_warnings(config: &ConfigMap, prefix: fn(ClientKind) -> &'static str) -> Vec<String> {
+pub fn client_warnings(config: &ConfigMap, prefix: fn(ClientKind) -> &'static str) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for kind in ClientKind::ALL {
         let prefix = prefix(kind);
@@ -40,16 +88,21 @@ pub fn client_warnings(config: &ConfigMap, prefix: fn(ClientKind) -> &'static st
                 .map(|key| warning(key, &names, prefix)),
         );
         for key in clients::without_effect(kind, &below) {
-            warnings.push(format!("'{prefix}{key}' has no effect"));
+            let key = format!("{prefix}{key}");
+            let message = format!("'{key}' has no effect");
+            warnings.push(Warning::new(key, message));
         }
     }
     warnings
 }
 
-fn warning(key: &str, names: &[&str], prefix: &str) -> String {
+fn warning(key: &str, names: &[&str], prefix: &str) -> Warning {
+    let full = format!("{prefix}{key}");
+    let message = format!("unknown key '{full}'");
+    let warning = Warning::new(full, message);
     match nearest(key, names) {
-        Some(name) => format!("unknown key '{prefix}{key}', did you mean '{prefix}{name}'?"),
-        None => format!("unknown key '{prefix}{key}'"),
+        Some(name) => warning.with_fix(format!("did you mean '{prefix}{name}'?")),
+        None => warning,
     }
 }
 

@@ -72,5 +72,6 @@ fn stored_seqno(seqno: Option<i64>) -> crate::api::SourceTaskContext {
         connector: "c".into(),
         task: 0,
         offsets: std::rc::Rc::new(Stored(seqno)),
+        preview: false,
     }
 }

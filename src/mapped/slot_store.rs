@@ -1,6 +1,9 @@
 //! A slot file as a shared store: reads and writes in memory from any thread, durable by `flush`.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -72,6 +75,21 @@ impl SlotStore {
             path: Mutex::new(path),
         }));
         Ok((store, entries))
+    }
+
+    /// The entries in the bytes of a slot file, in the order they were written: recovered as in
+    /// [`Self::open`], in a copy that only this call sees. Blocks.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; the path in them is that of the copy.
+    pub fn read_copy(bytes: &[u8]) -> Result<Vec<Entry>, SlotError> {
+        let failed = |error: io::Error| SlotError::io(Path::new("memory"), "can't copy it", error);
+        let copy = rustix::fs::memfd_create("slots", rustix::fs::MemfdFlags::CLOEXEC);
+        let mut copy = File::from(copy.map_err(|error| failed(error.into()))?);
+        copy.write_all(bytes).map_err(failed)?;
+        let path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+        let locked = LockedFile::open(Path::new(&path))?;
+        SlotFile::open(locked).map(|(_, entries)| entries)
     }
 
     /// The value of a key.

@@ -9,7 +9,7 @@ use super::StorageError;
 use super::java_map::{self, MapEntry, MapError};
 use super::offset_key::{self, OffsetKey};
 use crate::api::SourceMap;
-use crate::mapped::{Entry, LockedFile, SlotStore, sync_parent};
+use crate::mapped::{Entry, LockedFile, SlotError, SlotStore, sync_parent};
 
 /// Most backups of one offset file: more means that something imports again and again.
 const BACKUPS_MAX: usize = 100;
@@ -57,29 +57,43 @@ impl OffsetStore {
         } else {
             SlotStore::from_locked(locked)?
         };
-        let mut offsets = Offsets::new();
-        for (key, value) in entries {
-            let Some(OffsetKey {
-                connector,
-                partition,
-            }) = offset_key::parse(&key)
-            else {
-                tracing::warn!(path = %path.display(), key = %String::from_utf8_lossy(&key),
-                    "a key of the offset file is no [connector, partition] array and is ignored");
-                continue;
-            };
-            let canonical = offset_key::canonical(&connector, &partition);
-            let stored = Stored {
-                connector: connector.into(),
-                key,
-                offset: Some(value),
-            };
-            // Entries come in the order they were written: the last one wins.
-            offsets.insert(canonical.into(), stored);
-        }
         Ok(Self(Arc::new(Inner {
-            offsets: Mutex::new(offsets),
+            offsets: Mutex::new(offsets_of(path, entries)),
             file: Some(file),
+        })))
+    }
+
+    /// What a file says now, in memory: for looking. The file is neither locked nor changed nor created,
+    /// and a worker may be using it. Blocks.
+    ///
+    /// # Errors
+    /// It can't be read, or is none of the two kinds of offset file.
+    pub fn read_file(path: &Path) -> Result<Self, StorageError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                let error = SlotError::Io {
+                    path: path.to_owned(),
+                    doing: "can't read it",
+                    source: Arc::new(error),
+                };
+                return Err(error.into());
+            }
+        };
+        let entries = if java_map::is_java(&bytes) {
+            let entries = java_entries(path, &bytes)?.into_iter();
+            entries
+                .filter_map(|(key, value)| Some((key?, value?)))
+                .collect()
+        } else if bytes.is_empty() {
+            Vec::new()
+        } else {
+            SlotStore::read_copy(&bytes)?
+        };
+        Ok(Self(Arc::new(Inner {
+            offsets: Mutex::new(offsets_of(path, entries)),
+            file: None,
         })))
     }
 
@@ -195,33 +209,37 @@ fn parse_offset(connector: &str, bytes: &[u8]) -> Option<SourceMap> {
     }
 }
 
+fn offsets_of(path: &Path, entries: Vec<Entry>) -> Offsets {
+    let mut offsets = Offsets::new();
+    for (key, value) in entries {
+        let Some(OffsetKey {
+            connector,
+            partition,
+        }) = offset_key::parse(&key)
+        else {
+            tracing::warn!(path = %path.display(), key = %String::from_utf8_lossy(&key),
+                "a key of the offset file is no [connector, partition] array and is ignored");
+            continue;
+        };
+        let canonical = offset_key::canonical(&connector, &partition);
+        let stored = Stored {
+            connector: connector.into(),
+            key,
+            offset: Some(value),
+        };
+        // Entries come in the order they were written: the last one wins.
+        offsets.insert(canonical.into(), stored);
+    }
+    offsets
+}
+
 type Opened = (SlotStore, Vec<Entry>);
 
 /// Makes a file of ours from Java's, which stays locked until ours is in its place.
 fn import(java: &LockedFile) -> Result<Opened, StorageError> {
     let path = java.path();
     let bytes = java.read_head(usize::MAX)?;
-    let entries = match java_map::read(&bytes) {
-        Ok(entries) => entries,
-        Err(MapError::EndOfFile) => {
-            tracing::warn!(path = %path.display(),
-                "the offset file of Apache's worker ends early: no offsets, as there");
-            Vec::new()
-        }
-        Err(MapError::NotAHashMap(class)) => {
-            return Err(StorageError::NotAHashMap {
-                path: path.to_owned(),
-                class,
-            });
-        }
-        Err(MapError::Unreadable { position, reason }) => {
-            return Err(StorageError::UnreadableMap {
-                path: path.to_owned(),
-                position,
-                reason,
-            });
-        }
-    };
+    let entries = java_entries(path, &bytes)?;
     let new = beside(path, ".import");
     let imported = write_imported(&new, &entries).and_then(|store| {
         let backup = back_up(path)?;
@@ -241,6 +259,26 @@ fn import(java: &LockedFile) -> Result<Opened, StorageError> {
             }
             Err(error)
         }
+    }
+}
+
+fn java_entries(path: &Path, bytes: &[u8]) -> Result<Vec<MapEntry>, StorageError> {
+    match java_map::read(bytes) {
+        Ok(entries) => Ok(entries),
+        Err(MapError::EndOfFile) => {
+            tracing::warn!(path = %path.display(),
+                "the offset file of Apache's worker ends early: no offsets, as there");
+            Ok(Vec::new())
+        }
+        Err(MapError::NotAHashMap(class)) => Err(StorageError::NotAHashMap {
+            path: path.to_owned(),
+            class,
+        }),
+        Err(MapError::Unreadable { position, reason }) => Err(StorageError::UnreadableMap {
+            path: path.to_owned(),
+            position,
+            reason,
+        }),
     }
 }
 

@@ -323,3 +323,50 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_can_be_read_beside_its_worker_and_stays_as_it_was() {
+    let (_dir, path) = file();
+    assert!(
+        OffsetStore::read_file(&path)
+            .unwrap()
+            .partitions("c")
+            .is_empty()
+    );
+    assert!(names(&path).is_empty());
+
+    // Held by a worker.
+    let store = OffsetStore::open_file(&path).unwrap();
+    for n in 0..100 {
+        put(
+            &store,
+            "c",
+            &format!(r#"{{"p":{n}}}"#),
+            &format!(r#"{{"o":{n}}}"#),
+        );
+    }
+    store.flush_blocking().unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let read = OffsetStore::read_file(&path).unwrap();
+    assert_eq!(read.get("c", &map(r#"{"p":42}"#)), Some(map(r#"{"o":42}"#)));
+    assert_eq!(read.partitions("c").len(), 100);
+    put(&read, "c", r#"{"p":1}"#, r#"{"o":-1}"#);
+    read.flush_blocking().unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    assert_eq!(names(&path), ["connect.offsets"]);
+}
+
+#[test]
+fn apaches_file_can_be_read_without_an_import() {
+    let (_dir, path) = file();
+    std::fs::write(&path, fixture(MANY)).unwrap();
+    let read = OffsetStore::read_file(&path).unwrap();
+    assert_eq!(read.partitions("many").len(), 40);
+    assert_eq!(names(&path), ["connect.offsets"]);
+    assert_eq!(std::fs::read(&path).unwrap(), fixture(MANY));
+
+    std::fs::write(&path, b"neither").unwrap();
+    assert!(OffsetStore::read_file(&path).is_err());
+    std::fs::write(&path, fixture(STRING)).unwrap();
+    assert!(OffsetStore::read_file(&path).is_err());
+}

@@ -8,6 +8,7 @@ pub mod control;
 pub mod conversion;
 pub mod errors;
 pub mod plan;
+pub mod preview;
 pub mod sink;
 pub mod source;
 pub mod submitted_records;

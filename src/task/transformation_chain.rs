@@ -72,6 +72,11 @@ impl TransformationChain {
         &self.0
     }
 
+    /// The steps, to make another chain of.
+    pub fn into_steps(self) -> Vec<TransformationStep> {
+        self.0
+    }
+
     /// The record after all steps; `None` when one dropped it, which ends its way.
     ///
     /// # Errors

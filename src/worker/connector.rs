@@ -174,7 +174,7 @@ fn too_many(name: &str, count: usize, parsed: &ConnectorConfig) -> Result<(), Co
 
 /// The task's configuration as it is stored: with the task's class and the sink's topics, and raw
 /// wherever the connector's own configuration has a reference.
-fn finish(connector: &ConfigMap, mut task: ConfigMap, task_class: &str) -> ConfigMap {
+pub(super) fn finish(connector: &ConfigMap, mut task: ConfigMap, task_class: &str) -> ConfigMap {
     for (key, value) in connector {
         let is_reference = value.as_deref().is_some_and(has_reference);
         if is_reference && task.contains_key(key) {

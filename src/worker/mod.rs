@@ -8,6 +8,7 @@
 mod connector;
 mod instance;
 mod log;
+pub mod preview;
 pub mod records;
 mod sources;
 mod task;

@@ -19,6 +19,7 @@ mod embedded_log;
 mod faults;
 mod harness;
 mod mirror;
+mod preview;
 mod rest;
 mod runtimes;
 mod standalone_files;

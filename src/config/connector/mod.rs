@@ -16,7 +16,7 @@ pub use steps::{StepKeys, StepKind};
 pub use topic_creation::{TopicCreation, TopicCreationGroup};
 
 use super::clients::ClientKind;
-use super::{PluginConfig, unknown};
+use super::{PluginConfig, Warning, unknown};
 use crate::api::config_def::{ConfigDef, ConfigProblem, ParsedConfig, with_prefix};
 use crate::api::{ConfigMap, ConnectError, ConnectorKind};
 
@@ -322,7 +322,7 @@ pub fn warnings(
     config: &ConfigMap,
     plugins: &[&ConfigDef],
     steps: Option<StepKeys<'_>>,
-) -> Vec<String> {
+) -> Vec<Warning> {
     let enriched = enriched_def(kind, config, steps);
     let mut defs = vec![&enriched];
     defs.extend(plugins);

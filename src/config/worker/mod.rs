@@ -12,7 +12,7 @@ pub use keys::{distributed_def, standalone_def};
 
 use super::clients::{self, ClientKind, EMBEDDED, OverridePolicy};
 use super::provider::Providers;
-use super::{ConfigError, properties, unknown};
+use super::{ConfigError, Warning, properties, unknown};
 use crate::api::config_def::{ConfigProblem, ParsedConfig, with_prefix};
 use crate::api::{ConfigMap, ConnectError};
 use crate::shard::{RuntimeChoice, parse_cpu_list};
@@ -196,7 +196,7 @@ pub struct WorkerFile {
     /// Providers for the references in connectors' configurations.
     pub providers: Providers,
     /// What to tell the user though nothing is wrong: unknown keys, keys without effect.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Why a worker's file cannot be used.
@@ -239,6 +239,22 @@ pub fn load(path: &Path) -> Result<WorkerFile, WorkerFileError> {
     })
 }
 
+/// As [`load`]; keys that the file lacks, or all of them without a file, have the texts of `defaults`.
+/// For commands that need a part of a worker's configuration only.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: Option<&Path>, defaults: &ConfigMap) -> Result<WorkerFile, WorkerFileError> {
+    let mut raw = path.map(properties::load).transpose()?.unwrap_or_default();
+    for (key, text) in defaults {
+        raw.entry(key.clone()).or_insert_with(|| text.clone());
+    }
+    read(&raw).map_err(|problems| WorkerFileError::Problems {
+        path: path.unwrap_or(Path::new("(no worker file)")).to_owned(),
+        problems,
+    })
+}
+
 fn read(raw: &ConfigMap) -> Result<WorkerFile, Vec<ConfigProblem>> {
     let providers = Providers::from_worker(raw)?;
     let expanded = providers.expand(raw)?;
@@ -266,7 +282,7 @@ const OTHERS: [&str; 10] = [
 ];
 
 /// What to tell the user of a worker's texts: unknown keys, and keys without effect.
-pub fn warnings(config: &ConfigMap) -> Vec<String> {
+pub fn warnings(config: &ConfigMap) -> Vec<Warning> {
     let (standalone, distributed) = (standalone_def(), distributed_def());
     let admin = clients::def(ClientKind::Admin);
     let mut prefixes = OTHERS.to_vec();
@@ -275,17 +291,24 @@ pub fn warnings(config: &ConfigMap) -> Vec<String> {
     let mut warnings = unknown::warnings(config, &[&standalone, &distributed, &admin], &prefixes);
     for key in ["internal.key.converter", "internal.value.converter"] {
         if config.contains_key(key) {
-            warnings.push(format!("'{key}' has had no effect since Kafka 3.0"));
+            let message = format!("'{key}' has had no effect since Kafka 3.0");
+            warnings.push(Warning::new(key, message));
         }
     }
     if matches!(config.get("plugin.path"), Some(Some(path)) if !path.trim().is_empty()) {
-        warnings.push("'plugin.path' is not used: connectors are built in".to_owned());
+        let message = "'plugin.path' is not used: connectors are built in";
+        warnings.push(Warning::new("plugin.path", message));
     }
     warnings.extend(unknown::client_warnings(config, ClientKind::prefix));
     warnings
 }
 
 impl WorkerConfig {
+    /// Whether records live in the embedded log.
+    pub fn log_is_embedded(&self) -> bool {
+        matches!(self.log, Log::Embedded(_))
+    }
+
     /// Parses the texts of a standalone worker, references replaced.
     ///
     /// # Errors

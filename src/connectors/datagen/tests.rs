@@ -32,6 +32,7 @@ async fn start(config: &ConfigMap, stored: Option<i64>) -> DatagenTask {
         connector: "c".into(),
         task: 0,
         offsets: Rc::new(Stored(stored)),
+        preview: false,
     };
     let mut task = DatagenTask::default();
     task.start(context, config).await.unwrap();

@@ -76,7 +76,11 @@ impl Connector for MirrorSource {
         let source = admin(RemoteCluster::Source)?;
         let target = admin(RemoteCluster::Target)?;
         let upkeep = Upkeep::new(Rc::clone(&config), source, target);
+        let preview = context.preview;
         let running = self.running.insert(Running::new(config, context, upkeep));
+        if preview {
+            return running.look().await;
+        }
         running.load().await;
         Ok(())
     }
@@ -141,6 +145,15 @@ impl Running {
             partitions,
             "mirror starts"
         );
+    }
+
+    /// For a preview: what there is to mirror, with nothing made on either side.
+    async fn look(&mut self) -> Result<(), ConnectError> {
+        let limit = self.config.admin_timeout;
+        let outcome = shard::timeout(limit, self.upkeep.look()).await;
+        within(outcome, limit, "looking for topics").map_err(|error| {
+            ConnectError::connect(format!("the source cluster: {error}")).with_source(error)
+        })
     }
 
     async fn run(&mut self) -> Result<(), ConnectError> {

@@ -218,6 +218,17 @@ fn remote_topics_are_made_with_partitions_and_settings_of_the_source() {
 }
 
 #[test]
+fn a_look_deals_out_tasks_and_makes_nothing() {
+    on_each_runtime(|| async {
+        let mut bench = bench(&[("t", 2)], &[], &[("replication.factor", "1")]);
+        bench.running().look().await.unwrap();
+        assert_eq!(bench.shares(4).await, ["t-0", "t-1"]);
+        assert!(bench.target.created.borrow().is_empty());
+        assert!(bench.source.created.borrow().is_empty());
+    });
+}
+
+#[test]
 fn settings_are_copied_and_defaults_are_left_to_the_target() {
     on_each_runtime(|| async {
         let mut bench = bench(&[("t", 1), ("u", 1)], &[("A.t", 1), ("A.u", 1)], &[]);

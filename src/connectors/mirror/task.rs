@@ -57,7 +57,7 @@ impl SourceTask for MirrorSourceTask {
         let (config, partitions) = MirrorConfig::of_task(config)?;
         let consumer: Rc<dyn Consumer> = Rc::new(KafkaConsumer::new(config.consumer()?));
         let mut running = Running::start(&config, &partitions, consumer, &context).await?;
-        if let Some(syncs) = &config.offset_syncs {
+        if let Some(syncs) = config.offset_syncs.as_ref().filter(|_| !context.preview) {
             let producer = KafkaProducer::new(config.sync_producer(syncs.location)?);
             let topic = syncs.topic.clone();
             let syncs = OffsetSyncs::start(Rc::new(producer), topic, syncs.lag_max);

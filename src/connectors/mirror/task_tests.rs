@@ -99,6 +99,7 @@ async fn start(partitions: &str) -> (Running, Rc<FakeConsumer>) {
         connector: "m".into(),
         task: 0,
         offsets: Rc::new(Stored),
+        preview: false,
     };
     let shared = Rc::clone(&consumer) as Rc<dyn Consumer>;
     let running = Running::start(&config, &partitions, shared, &context);

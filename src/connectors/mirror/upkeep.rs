@@ -98,6 +98,15 @@ impl Upkeep {
         Ok(true)
     }
 
+    /// Looks at the source alone and makes nothing.
+    ///
+    /// # Errors
+    /// It did not answer.
+    pub(super) async fn look(&mut self) -> Result<(), ClientError> {
+        self.known_source = self.find_source().await?;
+        Ok(())
+    }
+
     async fn find_source(&self) -> Result<Topics, ClientError> {
         let all = self.source.describe_topics().await?.into_iter();
         let mirrored = all.filter(|topic| self.config.mirrors(&topic.name));

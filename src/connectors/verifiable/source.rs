@@ -41,6 +41,8 @@ struct Running {
     throttle: Throttle,
     seqno: i64,
     sent: u64,
+    /// Nothing is printed for a preview, whose output is its own.
+    prints: bool,
 }
 
 #[async_trait(?Send)]
@@ -75,6 +77,7 @@ impl SourceTask for VerifiableSourceTask {
             throttle: Throttle::new(throughput as f64),
             seqno,
             sent: 0,
+            prints: !context.preview,
         });
         let (connector, topic) = (&context.connector, settings.text("topic"));
         tracing::info!(%connector, task = id, topic, seqno, "started VerifiableSourceTask");
@@ -90,7 +93,9 @@ impl SourceTask for VerifiableSourceTask {
         if self.ready.is_empty() {
             for _ in 0..running.throttle.due(running.sent, BATCH).await {
                 let now = now_ms();
-                self.lines.push(&running.sent_line(now));
+                if running.prints {
+                    self.lines.push(&running.sent_line(now));
+                }
                 self.ready.push(running.next_record(now));
             }
         }

@@ -27,7 +27,7 @@ pub struct SinkConversion {
 }
 
 /// A failure of one record: stage, failing class, error.
-type Failure = (Stage, &'static str, ConnectError);
+pub(in crate::task) type Failure = (Stage, &'static str, ConnectError);
 
 impl SinkConversion {
     /// Plans the roads for a task that wants `form`.
@@ -263,7 +263,7 @@ impl SinkConversion {
         Ok(built.into_batch(fetched, self.form, !self.chain.is_empty()))
     }
 
-    async fn build_with_retries(
+    pub(in crate::task) async fn build_with_retries(
         &mut self,
         fetched: &FetchedRecords,
         record: &RecordRef,

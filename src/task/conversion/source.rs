@@ -177,7 +177,7 @@ impl SourceConversion {
         Ok(done)
     }
 
-    async fn encode_with_retries(
+    pub(in crate::task) async fn encode_with_retries(
         &mut self,
         index: usize,
         source: &SourceRecord,

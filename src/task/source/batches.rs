@@ -215,6 +215,20 @@ fn joins(batch: &RawBatch, in_flight: usize) -> bool {
     in_flight > 0 && batch.bytes.len() < JOINED_BELOW && codec_of(&batch.bytes) == Compression::None
 }
 
+/// The records of whole batches, as [`Runner::send_apart`] sends them through transforms and converters.
+pub(in crate::task) fn records_of(all: &RecordBatches) -> Result<Vec<SourceRecord>, ConnectError> {
+    let schemas = Schemas::new();
+    let mut found = Vec::with_capacity(all.len());
+    for batch in &all.batches {
+        let opened = open(all, batch)?;
+        for record in &opened.records {
+            let built = schemas.record(all, &opened.buffer, record);
+            found.push(built.map_err(|error| corrupt(all, batch, &error))?);
+        }
+    }
+    Ok(found)
+}
+
 fn open(all: &RecordBatches, batch: &RawBatch) -> Result<Opened, ConnectError> {
     let mut decompressed = take_vec(0);
     let mut records = Vec::new();

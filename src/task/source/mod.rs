@@ -6,6 +6,8 @@
 
 mod batches;
 
+pub(in crate::task) use batches::records_of;
+
 use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
@@ -135,9 +137,9 @@ impl Flush {
 }
 
 /// Reads the offsets of one connector.
-struct ConnectorOffsets {
-    connector: Rc<str>,
-    store: OffsetStore,
+pub(in crate::task) struct ConnectorOffsets {
+    pub(in crate::task) connector: Rc<str>,
+    pub(in crate::task) store: OffsetStore,
 }
 
 impl OffsetReader for ConnectorOffsets {
@@ -175,6 +177,7 @@ impl Runner {
                 connector: Rc::clone(&self.parts.connector),
                 store: self.parts.offsets.clone(),
             }),
+            preview: false,
         };
         self.parts.task.start(context, config).await?;
         tracing::info!(

@@ -49,6 +49,7 @@ async fn start_at(config: ConfigMap, position: Option<serde_json::Value>) -> Fil
         connector: "c".into(),
         task: 0,
         offsets: Rc::new(Stored(stored)),
+        preview: false,
     };
     let mut task = FileStreamSourceTask::default();
     task.start(context, &config).await.unwrap();

@@ -1,0 +1,409 @@
+//! The way of one record, for a person or as a JSON object.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value as Json, json};
+
+use super::fields::{Change, Field, changes, excerpt, fields};
+use super::hints::{hint, short};
+use super::output::without_package;
+use super::style::Style;
+use crate::api::ConnectRecord;
+use crate::task::preview::{Consumed, Fate, Origin, Produced, Trace};
+
+/// Column in which the text of a line begins.
+const INDENT: &str = "            ";
+
+/// Appends `name` and what belongs to it, further lines below the first.
+fn section(out: &mut String, name: &str, style: Style, lines: &[String]) {
+    let name = format!("  {name:<9} ");
+    for (index, line) in lines.iter().enumerate() {
+        match index {
+            0 => out.push_str(&style.faint(&name)),
+            _ => out.push_str(INDENT),
+        }
+        out.push_str(line);
+        out.push('\n');
+    }
+}
+
+/// The record `number` for a person; `tolerated` is what `errors.tolerance` makes of a failure.
+pub(super) fn text(trace: &Trace, number: u64, tolerated: bool, style: Style) -> String {
+    let mut out = format!(
+        "\n{} {}\n",
+        style.bold(&format!("record {number}")),
+        place(&trace.origin)
+    );
+    if let Origin::Consumed(read) = &trace.origin {
+        let lines = bytes_lines(read.key.as_deref(), read.value.as_deref(), &read.headers);
+        section(&mut out, "read", style, &lines);
+    }
+    if let Some(entered) = &trace.entered {
+        let lines: Vec<_> = fields(entered)
+            .iter()
+            .map(|field| line(field, style))
+            .collect();
+        let name = match trace.origin {
+            Origin::Consumed(_) => "converted",
+            Origin::Polled { .. } => "polled",
+        };
+        section(&mut out, name, style, &lines);
+    }
+    let mut before = trace.entered.as_ref();
+    for step in &trace.steps {
+        let changed = changed(before, &step.record);
+        let mut lines: Vec<_> = changed
+            .iter()
+            .map(|change| change_line(change, style))
+            .collect();
+        if lines.is_empty() {
+            lines.push(style.faint("no change"));
+        }
+        let title = format!("{} ({})", style.bold(&step.alias), short(step.class));
+        lines.insert(0, title);
+        section(&mut out, "after", style, &lines);
+        before = Some(&step.record);
+    }
+    fate(&mut out, trace, tolerated, style);
+    out
+}
+
+fn place(origin: &Origin) -> String {
+    match origin {
+        Origin::Consumed(read) => format!("{} offset {}", read.at, read.offset),
+        Origin::Polled { partition, offset } => {
+            let json = |map: &Option<std::rc::Rc<crate::api::SourceMap>>| match map {
+                Some(map) => serde_json::to_string(&**map).unwrap_or_default(),
+                None => "none".to_owned(),
+            };
+            format!(
+                "source partition {}, offset {}",
+                json(partition),
+                json(offset)
+            )
+        }
+    }
+}
+
+fn line(field: &Field, style: Style) -> String {
+    format!("{} = {}", style.cyan(&field.path), field.text)
+}
+
+fn changed(before: Option<&ConnectRecord>, after: &ConnectRecord) -> Vec<Change> {
+    let before = before.map(fields).unwrap_or_default();
+    changes(&before, &fields(after))
+}
+
+fn change_line(change: &Change, style: Style) -> String {
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => {
+            let text = format!("~ {} = {before} → {after}", change.path);
+            style.yellow(&text)
+        }
+        (Some(before), None) => style.red(&format!("- {} = {before}", change.path)),
+        (None, after) => {
+            let after = after.as_deref().unwrap_or_default();
+            style.green(&format!("+ {} = {after}", change.path))
+        }
+    }
+}
+
+fn fate(out: &mut String, trace: &Trace, tolerated: bool, style: Style) {
+    match &trace.fate {
+        Fate::Written(produced) => {
+            let mut lines = vec![target(produced)];
+            lines.extend(bytes_lines(
+                produced.key.as_deref(),
+                produced.value.as_deref(),
+                &produced.headers,
+            ));
+            section(out, "written", style, &lines);
+        }
+        Fate::Delivered { record, text } => {
+            let line = match text {
+                Some(text) => excerpt(text),
+                None => delivered(record),
+            };
+            section(out, "to sink", style, &[line]);
+        }
+        Fate::Filtered { alias } => {
+            let line = format!("dropped by {}", style.bold(alias));
+            section(out, "filtered", style, &[line]);
+        }
+        Fate::Failed { failed, alias } => {
+            let plugin = short(failed.plugin);
+            let place = match alias {
+                Some(alias) => format!("{} in {alias} ({plugin})", failed.stage.name()),
+                None => format!("{} in {plugin}", failed.stage.name()),
+            };
+            let class = without_package(failed.error.java_class());
+            let mut lines = vec![
+                style.red(&place),
+                style.red(&format!("{class}: {}", failed.error.message())),
+                match tolerated {
+                    true => "errors.tolerance=all: the record is skipped".to_owned(),
+                    false => "errors.tolerance=none: the task fails here".to_owned(),
+                },
+            ];
+            if let Some((key, fix)) = hint(failed, alias.as_deref()) {
+                lines.push(format!("{}: {fix}", style.bold(&key)));
+            }
+            section(out, "fails", style, &lines);
+        }
+    }
+}
+
+fn delivered(record: &ConnectRecord) -> String {
+    let partition = record
+        .kafka_partition
+        .map_or_else(|| "none".to_owned(), |number| number.to_string());
+    format!("topic {}, partition {partition}", record.topic)
+}
+
+fn target(produced: &Produced) -> String {
+    let partition = match produced.partition {
+        Some(number) => number.to_string(),
+        None => "of the partitioner".to_owned(),
+    };
+    let timestamp = match produced.timestamp {
+        Some(timestamp) => timestamp.to_string(),
+        None => "of the producer".to_owned(),
+    };
+    format!(
+        "topic {}, partition {partition}, timestamp {timestamp}",
+        produced.topic
+    )
+}
+
+fn bytes_lines(
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: &[(String, Option<Vec<u8>>)],
+) -> Vec<String> {
+    let shown = |name: &str, bytes: Option<&[u8]>| match bytes {
+        Some(bytes) => format!("{name} ({} bytes) {}", bytes.len(), excerpt(bytes)),
+        None => format!("{name} null"),
+    };
+    let mut lines = vec![shown("key", key), shown("value", value)];
+    lines.extend(
+        headers
+            .iter()
+            .map(|(name, value)| shown(&format!("header {name}"), value.as_deref())),
+    );
+    lines
+}
+
+/// The record `number` as a JSON object.
+pub(super) fn object(trace: &Trace, number: u64) -> Json {
+    let mut object = match &trace.fate {
+        Fate::Written(produced) => json!({
+            "result": "record",
+            "written": {
+                "topic": &*produced.topic,
+                "partition": produced.partition,
+                "timestamp": produced.timestamp,
+                "key": base64(produced.key.as_deref()),
+                "value": base64(produced.value.as_deref()),
+                "headers": headers(&produced.headers),
+            },
+        }),
+        Fate::Delivered { record, text } => json!({
+            "result": "record",
+            "delivered": {
+                "topic": &*record.topic,
+                "partition": record.kafka_partition,
+                "timestamp": record.timestamp,
+                "text": text.as_deref().map(|text| String::from_utf8_lossy(text).into_owned()),
+                "fields": fields_json(record),
+            },
+        }),
+        Fate::Filtered { alias } => json!({"result": "filtered", "transform": &**alias}),
+        Fate::Failed { failed, alias } => {
+            let hint = hint(failed, alias.as_deref());
+            json!({
+                "result": "error",
+                "stage": failed.stage.name(),
+                "class": without_package(failed.error.java_class()),
+                "message": failed.error.message(),
+                "plugin": failed.plugin,
+                "transform": alias.as_deref(),
+                "hint": hint.map(|(key, fix)| json!({"key": key, "fix": fix})),
+            })
+        }
+    };
+    object["number"] = number.into();
+    object["read"] = read_json(&trace.origin);
+    object["fields"] = trace.entered.as_ref().map_or(Json::Null, fields_json);
+    let mut before = trace.entered.as_ref();
+    let mut steps = Vec::new();
+    for step in &trace.steps {
+        let changes: Vec<_> = changed(before, &step.record)
+            .iter()
+            .map(change_json)
+            .collect();
+        steps.push(json!({
+            "transform": &*step.alias,
+            "class": step.class,
+            "changes": changes,
+        }));
+        before = Some(&step.record);
+    }
+    object["steps"] = steps.into();
+    object
+}
+
+fn read_json(origin: &Origin) -> Json {
+    match origin {
+        Origin::Consumed(Consumed {
+            at,
+            offset,
+            timestamp,
+            key,
+            value,
+            headers: all,
+        }) => json!({
+            "topic": &*at.topic,
+            "partition": at.partition,
+            "offset": offset,
+            "timestamp": timestamp,
+            "key": base64(key.as_deref()),
+            "value": base64(value.as_deref()),
+            "headers": headers(all),
+        }),
+        Origin::Polled { partition, offset } => json!({
+            "sourcePartition": partition.as_deref(),
+            "sourceOffset": offset.as_deref(),
+        }),
+    }
+}
+
+fn fields_json(record: &ConnectRecord) -> Json {
+    let field = |field: Field| json!({"path": field.path, "text": field.text});
+    fields(record).into_iter().map(field).collect()
+}
+
+fn change_json(change: &Change) -> Json {
+    json!({"path": change.path, "before": change.before, "after": change.after})
+}
+
+fn base64(bytes: Option<&[u8]>) -> Json {
+    bytes.map_or(Json::Null, |bytes| BASE64.encode(bytes).into())
+}
+
+fn headers(headers: &[(String, Option<Vec<u8>>)]) -> Json {
+    let header =
+        |(name, value): &(String, Option<Vec<u8>>)| json!([name, base64(value.as_deref())]);
+    headers.iter().map(header).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ConnectError, SchemaAndValue, TopicPartition, Value};
+    use crate::task::errors::Stage;
+    use crate::task::preview::{Failed, Step};
+
+    fn record(topic: &str) -> ConnectRecord {
+        ConnectRecord {
+            topic: topic.into(),
+            kafka_partition: Some(0),
+            key: SchemaAndValue::NULL,
+            value: SchemaAndValue::schemaless(Value::Int64(1)),
+            timestamp: Some(5),
+            headers: Vec::new(),
+        }
+    }
+
+    fn trace(fate: Fate) -> Trace {
+        Trace {
+            origin: Origin::Consumed(Consumed {
+                at: TopicPartition::new("t", 2),
+                offset: 41,
+                timestamp: 5,
+                key: None,
+                value: Some(b"1".to_vec()),
+                headers: vec![("h".to_owned(), Some(vec![0]))],
+            }),
+            entered: Some(record("t")),
+            steps: vec![Step {
+                alias: "r".into(),
+                class: "p.RegexRouter",
+                record: record("u"),
+            }],
+            fate,
+        }
+    }
+
+    #[test]
+    fn a_person_sees_each_stage_and_of_transforms_what_changed() {
+        let fate = Fate::Delivered {
+            record: Box::new(record("u")),
+            text: Some(b"1".to_vec()),
+        };
+        assert_eq!(
+            text(&trace(fate), 1, false, Style::PLAIN),
+            "\n\
+             record 1 t-2 offset 41\n\
+             \x20 read      key null\n\
+             \x20           value (1 bytes) 1\n\
+             \x20           header h (1 bytes) 0x00\n\
+             \x20 converted topic = \"t\"\n\
+             \x20           partition = 0\n\
+             \x20           timestamp = 5\n\
+             \x20           key = null\n\
+             \x20           value = int64 1\n\
+             \x20 after     r (RegexRouter)\n\
+             \x20           ~ topic = \"t\" → \"u\"\n\
+             \x20 to sink   1\n"
+        );
+    }
+
+    #[test]
+    fn a_failure_says_what_the_task_would_do_and_what_to_change() {
+        let failed = || Failed {
+            stage: Stage::ValueConverter,
+            plugin: "org.apache.kafka.connect.json.JsonConverter",
+            error: ConnectError::data("x due to serialization error: y"),
+        };
+        let fate = || Fate::Failed {
+            failed: failed(),
+            alias: None,
+        };
+        let shown = text(&trace(fate()), 1, false, Style::PLAIN);
+        for part in [
+            "VALUE_CONVERTER in JsonConverter",
+            "DataException: x due",
+            "the task fails here",
+            "value.converter: ",
+        ] {
+            assert!(shown.contains(part), "{part} is not in {shown}");
+        }
+        let skipped = text(&trace(fate()), 1, true, Style::PLAIN);
+        assert!(skipped.contains("the record is skipped"), "{skipped}");
+        let object = object(&trace(fate()), 3);
+        assert_eq!(object["number"], 3);
+        assert_eq!(object["hint"]["key"], "value.converter");
+        assert_eq!(object["class"], "DataException");
+    }
+
+    #[test]
+    fn a_machine_sees_the_same_with_whole_bytes() {
+        let fate = Fate::Written(Produced {
+            topic: "u".into(),
+            partition: None,
+            timestamp: None,
+            key: None,
+            value: Some(b"1".to_vec()),
+            headers: Vec::new(),
+        });
+        let object = object(&trace(fate), 1);
+        assert_eq!(object["written"]["value"], "MQ==");
+        assert_eq!(object["written"]["partition"], Json::Null);
+        assert_eq!(object["read"]["offset"], 41);
+        assert_eq!(object["read"]["headers"], json!([["h", "AA=="]]));
+        assert_eq!(
+            object["steps"][0]["changes"],
+            json!([{"path": "topic", "before": "\"t\"", "after": "\"u\""}])
+        );
+    }
+}
