@@ -110,8 +110,8 @@ fn source(c: &mut Criterion<CpuTime>) {
         let mut conversion = SourceConversion::new(converters(value()), chain);
         let batch = slice_batch(&lines);
         stage(&mut group, name, amount(&lines), || {
-            let done = conversion.rewrite(black_box(&batch), &mut errors, &metrics);
-            black_box(done.unwrap());
+            let done = conversion.rewrite(black_box(&batch), 1, &mut errors);
+            black_box(done.now_or_never().unwrap());
         });
     }
     let roads: [Case; 2] = [("struct, String", string), ("struct, JSON", json)];
@@ -120,8 +120,8 @@ fn source(c: &mut Criterion<CpuTime>) {
         let mut conversion = SourceConversion::new(converters(value()), chain);
         let records = source_records(&lines);
         stage(&mut group, name, amount(&lines), || {
-            let done = conversion.encode(black_box(&records), &mut errors, &metrics);
-            black_box(done.now_or_never().unwrap().unwrap());
+            let done = conversion.encode(black_box(&records), 1, &mut errors, &metrics);
+            black_box(done.now_or_never().unwrap());
         });
     }
     group.finish();

@@ -113,6 +113,7 @@ async fn put_all(file: String) -> Duration {
         headers: Vec::new(),
         routed: None,
         next_offset: 0,
+        originals: None,
     };
     let mut task = FileStreamSinkTask::default();
     let config = input::config(&[("file", &file)]);

@@ -84,7 +84,9 @@ fn track(c: &mut Criterion<CpuTime>) {
         let mut submitted = SubmittedRecords::new();
         let mut submit = |submitted: &mut SubmittedRecords| {
             slices.positions = positions.clone();
-            submitted.submit_slices(&mut slices)
+            let number = submitted.number();
+            submitted.submit_slices(number, &mut slices);
+            number
         };
         stage(&mut group, &format!("slices, {order}"), AMOUNT, || {
             settle(&mut submitted, &mut submit, in_order);
@@ -92,7 +94,9 @@ fn track(c: &mut Criterion<CpuTime>) {
         let mut submitted = SubmittedRecords::new();
         let submit = |submitted: &mut SubmittedRecords| {
             let record = (Some(&partition), Some(&offset));
-            submitted.submit_records(std::iter::repeat_n(record, RECORDS as usize))
+            let number = submitted.number();
+            submitted.submit_records(number, std::iter::repeat_n(record, RECORDS as usize));
+            number
         };
         stage(&mut group, &format!("one by one, {order}"), AMOUNT, || {
             settle(&mut submitted, submit, in_order);

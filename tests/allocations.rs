@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use allocations::{Counting, of_all_threads, of_this_thread};
+use futures_util::FutureExt as _;
 use input::{config, lines};
 use ringmain::api::{
     ConfigMap, Converter, Schema, SchemaType, SinkForm, SinkTask, SinkTaskContext, SliceBatch,
@@ -96,7 +97,6 @@ fn source_partition() -> Rc<SourceMap> {
 struct SourceStages {
     conversion: SourceConversion,
     errors: ErrorHandler,
-    metrics: TaskMetrics,
     submitted: SubmittedRecords,
     partition: Rc<SourceMap>,
     topic: Rc<str>,
@@ -108,7 +108,6 @@ impl SourceStages {
         Self {
             conversion: SourceConversion::new(converters(values), TransformationChain::default()),
             errors: errors(),
-            metrics: TaskMetrics::new(),
             submitted: SubmittedRecords::new(),
             partition: source_partition(),
             topic: "t".into(),
@@ -140,9 +139,11 @@ impl SourceStages {
         assert!(self.conversion.takes_slices(&batch));
         let converted = self
             .conversion
-            .rewrite(&batch, &mut self.errors, &self.metrics)
+            .rewrite(&batch, 0, &mut self.errors)
+            .now_or_never()
             .unwrap();
-        let number = self.submitted.submit_slices(&mut batch);
+        let number = self.submitted.number();
+        self.submitted.submit_slices(number, &mut batch);
         let slices = Slices {
             partition: None,
             timestamp: input::TIMESTAMP,
@@ -329,7 +330,8 @@ fn of_tracking(count: usize) -> u64 {
     let half = u32::try_from(count / 2).unwrap();
     steady(|| {
         let record = (Some(&partition), Some(&offset));
-        let number = submitted.submit_records(std::iter::repeat_n(record, count));
+        let number = submitted.number();
+        submitted.submit_records(number, std::iter::repeat_n(record, count));
         submitted.acknowledge(number, half, half);
         submitted.acknowledge(number, 0, half);
         assert_eq!(submitted.committable().len(), 1);

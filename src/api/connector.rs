@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::errant_records::ErrantRecordReporter;
 use super::error::ConnectError;
 use super::record::{SinkBatch, SourceBatch, SourceMap, SourceRecord, TopicPartition};
 use super::{ConfigMap, LocalFuture};
@@ -275,6 +276,8 @@ pub struct SinkTaskContext {
     timeout: Rc<Cell<Option<Duration>>>,
     /// Positions that the task asked for.
     seeks: Rc<RefCell<Vec<(TopicPartition, i64)>>>,
+    /// See [`SinkTaskContext::errant_record_reporter`].
+    reporter: Option<ErrantRecordReporter>,
 }
 
 impl SinkTaskContext {
@@ -285,6 +288,20 @@ impl SinkTaskContext {
             task,
             ..Self::default()
         }
+    }
+
+    /// For the worker: the same context with a reporter.
+    #[must_use]
+    pub fn with_reporter(mut self, reporter: Option<ErrantRecordReporter>) -> Self {
+        self.reporter = reporter;
+        self
+    }
+
+    /// Takes single bad records of a batch, so that the others can be written; `None` unless the
+    /// connector has a dead letter queue or an error log (Kafka: `SinkTaskContext.errantRecordReporter`,
+    /// KIP-610). Without one a bad record fails `put`.
+    pub fn errant_record_reporter(&self) -> Option<&ErrantRecordReporter> {
+        self.reporter.as_ref()
     }
 
     /// Asks for an offset commit as soon as possible (Kafka: `SinkTaskContext.requestCommit`).
@@ -337,6 +354,12 @@ pub trait SinkTask {
     /// starts by a preview.
     fn form(&self) -> SinkForm {
         SinkForm::Values
+    }
+
+    /// Whether the task reports bad records with [`SinkTaskContext::errant_record_reporter`], so that its
+    /// batches have to keep what was consumed. Asked once, after `start`, when there is a reporter.
+    fn reports_errors(&self) -> bool {
+        false
     }
 
     /// Partitions were assigned.

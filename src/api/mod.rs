@@ -9,6 +9,7 @@ pub mod config_def;
 pub mod connector;
 pub mod converter;
 pub mod data;
+pub mod errant_records;
 pub mod error;
 pub mod record;
 pub mod transformation;
@@ -23,6 +24,7 @@ pub use connector::{
 };
 pub use converter::{Converter, HeaderConverter, TextRoad};
 pub use data::{Schema, SchemaAndValue, SchemaBuilder, SchemaType, Struct, Value};
+pub use errant_records::{ErrantRecordReporter, Originals};
 pub use error::{ConnectError, ErrorKind};
 pub use record::{
     ConnectRecord, Header, RawBatch, RecordBatches, SharedBuffer, SinkBatch, SinkRecord,

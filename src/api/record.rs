@@ -10,6 +10,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use super::data::{SchemaAndValue, SchemaRef};
+use super::errant_records::Originals;
 
 /// A source partition or source offset: JSON members with primitive values, order kept (contract 4.3).
 pub type SourceMap = serde_json::Map<String, serde_json::Value>;
@@ -314,6 +315,8 @@ pub struct SinkBatch {
     pub routed: Option<Vec<(Rc<str>, Option<i32>)>>,
     /// Offset after the last record consumed, whether or not that record is in the batch.
     pub next_offset: i64,
+    /// The consumed bytes, for a task that reports bad records itself.
+    pub originals: Option<Originals>,
 }
 
 impl SinkBatch {

@@ -9,8 +9,15 @@ pub struct TaskMetrics {
     polled: AtomicU64,
     written: AtomicU64,
     bytes: AtomicU64,
-    skipped: AtomicU64,
+    filtered: AtomicU64,
+    failures: AtomicU64,
     errors: AtomicU64,
+    skipped: AtomicU64,
+    retries: AtomicU64,
+    errors_logged: AtomicU64,
+    dead_letters: AtomicU64,
+    dead_letter_failures: AtomicU64,
+    last_error_ms: AtomicI64,
     commits: AtomicU64,
     commit_failures: AtomicU64,
     active: AtomicU64,
@@ -26,10 +33,24 @@ pub struct TaskReading {
     pub written: u64,
     /// Bytes of keys and values that were handed on.
     pub bytes: u64,
-    /// `total-records-skipped`.
-    pub skipped: u64,
-    /// `total-record-errors`.
+    /// Records that transforms dropped.
+    pub filtered: u64,
+    /// `total-record-failures`: operations that failed, those that were tried again among them.
+    pub failures: u64,
+    /// `total-record-errors`: records that failed for good.
     pub errors: u64,
+    /// `total-records-skipped`: failed records that were tolerated.
+    pub skipped: u64,
+    /// `total-retries`.
+    pub retries: u64,
+    /// `total-errors-logged`: lines in the log; those beyond the limit per second are not in it.
+    pub errors_logged: u64,
+    /// `deadletterqueue-produce-requests`.
+    pub dead_letters: u64,
+    /// `deadletterqueue-produce-failures`.
+    pub dead_letter_failures: u64,
+    /// `last-error-timestamp`, in milliseconds since the epoch; 0 before the first error.
+    pub last_error_ms: i64,
     /// Offset commits that succeeded.
     pub commits: u64,
     /// Offset commits that failed.
@@ -64,14 +85,49 @@ impl TaskMetrics {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Records were filtered or skipped.
-    pub fn add_skipped(&self, records: u64) {
-        self.skipped.fetch_add(records, Ordering::Relaxed);
+    /// Transforms dropped records.
+    pub fn add_filtered(&self, records: u64) {
+        self.filtered.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// An operation on a record failed, whether or not it is tried again.
+    pub fn add_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A record failed for good.
     pub fn add_error(&self) {
         self.errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A failed record is passed over.
+    pub fn add_skipped(&self, records: u64) {
+        self.skipped.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// A failed operation is tried again.
+    pub fn add_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An error was written to the log.
+    pub fn add_error_logged(&self) {
+        self.errors_logged.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A failed record is on its way to the dead letter queue.
+    pub fn add_dead_letter(&self) {
+        self.dead_letters.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A dead letter could not be written.
+    pub fn add_dead_letter_failure(&self) {
+        self.dead_letter_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When a record failed for good, in milliseconds since the epoch.
+    pub fn set_last_error(&self, millis: i64) {
+        self.last_error_ms.store(millis, Ordering::Relaxed);
     }
 
     /// An offset commit ended.
@@ -101,8 +157,15 @@ impl TaskMetrics {
             polled: self.polled.load(Ordering::Relaxed),
             written: self.written.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
-            skipped: self.skipped.load(Ordering::Relaxed),
+            filtered: self.filtered.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
             errors: self.errors.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+            errors_logged: self.errors_logged.load(Ordering::Relaxed),
+            dead_letters: self.dead_letters.load(Ordering::Relaxed),
+            dead_letter_failures: self.dead_letter_failures.load(Ordering::Relaxed),
+            last_error_ms: self.last_error_ms.load(Ordering::Relaxed),
             commits: self.commits.load(Ordering::Relaxed),
             commit_failures: self.commit_failures.load(Ordering::Relaxed),
             active: self.active.load(Ordering::Relaxed),

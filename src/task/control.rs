@@ -45,8 +45,8 @@ struct Shared {
 #[derive(Debug, Clone)]
 pub struct ControlHandle(Arc<Shared>);
 
-/// The instance's end: reads the wish and waits for changes. One waiting future at a time.
-#[derive(Debug)]
+/// The instance's end: reads the wish and waits for changes. One waiting future at a time, clones included.
+#[derive(Debug, Clone)]
 pub struct Control(Arc<Shared>);
 
 /// A pair that begins with `wish`.

@@ -54,4 +54,6 @@ impl fmt::Debug for Reporter {
 #[cfg(test)]
 mod batch_tests;
 #[cfg(test)]
+mod dead_letter_tests;
+#[cfg(test)]
 mod tests;

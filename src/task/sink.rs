@@ -17,7 +17,9 @@ use super::conversion::{Converters, SinkConversion};
 use super::errors::ErrorHandler;
 use super::transformation_chain::TransformationChain;
 use super::{InstanceState, Reporter};
-use crate::api::{ConfigMap, ConnectError, SinkBatch, SinkTask, SinkTaskContext, TopicPartition};
+use crate::api::{
+    ConfigMap, ConnectError, Originals, SinkBatch, SinkTask, SinkTaskContext, TopicPartition,
+};
 use crate::clients::{ClientError, Consumer, FetchedRecords, Polled, Subscription};
 use crate::metrics::TaskMetrics;
 use crate::shard;
@@ -63,15 +65,25 @@ impl std::fmt::Debug for SinkParts {
 /// # Errors
 /// The error that the task is shown FAILED with.
 pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectError> {
-    let context = SinkTaskContext::new(&*parts.connector, parts.number);
     let SinkParts {
         mut task,
         converters,
         chain,
+        mut errors,
         ..
     } = parts;
-    if let Err(error) = task.start(context.clone(), config).await {
+    errors.attach(&parts.metrics, &parts.control);
+    let reporter = errors.reporter();
+    let context =
+        SinkTaskContext::new(&*parts.connector, parts.number).with_reporter(reporter.clone());
+    let started = match errors.open().await {
+        Ok(()) => errors.attend(task.start(context.clone(), config)).await,
+        failed => failed,
+    };
+    if let Err(error) = started {
         task.stop().await;
+        errors.close(parts.flush_timeout).await;
+        parts.consumer.close(parts.flush_timeout).await;
         return Err(error);
     }
     let conversion = SinkConversion::new(converters, chain, task.form());
@@ -82,13 +94,14 @@ pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectErro
         parts.number
     );
     let mut runner = Runner {
+        keeps_originals: reporter.is_some() && task.reports_errors(),
         task,
         context,
         conversion,
         consumer: parts.consumer,
         control: parts.control,
         metrics: parts.metrics,
-        errors: parts.errors,
+        errors,
         report: parts.report,
         flush_interval: parts.flush_interval,
         flush_timeout: parts.flush_timeout,
@@ -109,7 +122,7 @@ pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectErro
 struct Offsets {
     /// After the last record handed to the task; the start position before the first.
     delivered: i64,
-    /// Committed last; −1 when nothing was.
+    /// Committed last; the start position before the first commit.
     committed: i64,
 }
 
@@ -136,6 +149,8 @@ struct Runner {
     control: Control,
     metrics: Arc<TaskMetrics>,
     errors: ErrorHandler,
+    /// Whether batches keep what was consumed, for the task's reports.
+    keeps_originals: bool,
     report: Reporter,
     flush_interval: Duration,
     flush_timeout: Duration,
@@ -146,6 +161,8 @@ struct Runner {
     commit: Option<Commit>,
 }
 
+/// How long dead letters may take at the end (Kafka waits without a limit).
+const DEAD_LETTERS_CLOSE: Duration = Duration::from_secs(30);
 /// `Exiting WorkerSinkTask …`: what Kafka says when `put` fails for good.
 const PUT_FAILED: &str = "Exiting WorkerSinkTask due to unrecoverable exception.";
 
@@ -159,6 +176,7 @@ impl Runner {
                 Wish::Stop => return Ok(()),
                 wish => self.pause_or_resume(wish == Wish::Pause),
             }
+            self.errors.settle()?;
             self.settle_commit();
             if Instant::now() >= self.next_commit || self.context.take_commit_request() {
                 self.commit_in_background().await;
@@ -251,10 +269,16 @@ impl Runner {
             let count = records.records.len() as u64;
             self.metrics.add_polled(count);
             bytes += payload(&records);
-            let batch = self
+            let originals = self.keeps_originals.then(|| originals(&records));
+            let mut batch = self
                 .conversion
                 .convert(records, &mut self.errors, &self.metrics)
                 .await?;
+            if self.errors.is_interrupted() {
+                // The records come again with the next start.
+                return Ok(());
+            }
+            batch.originals = originals;
             batches.push(batch);
         }
         self.metrics.add_bytes(bytes);
@@ -272,7 +296,11 @@ impl Runner {
             batches = refused.batches;
         }
         let all = || self.partitions.keys().cloned().collect::<Vec<_>>();
-        match self.task.put(&batches).await {
+        let put = self.errors.attend(self.task.put(&batches)).await;
+        if let Some(error) = self.errors.take_report_failure() {
+            return Err(ConnectError::connect(PUT_FAILED).with_source(error));
+        }
+        match put {
             Ok(()) => {
                 if held && !self.paused {
                     self.consumer.resume(&all());
@@ -320,7 +348,8 @@ impl Runner {
                 partition.clone(),
                 Offsets {
                     delivered,
-                    committed: -1,
+                    // Where reading starts need not be committed (Kafka: `lastCommittedOffsets`).
+                    committed: delivered,
                 },
             );
         }
@@ -328,7 +357,7 @@ impl Runner {
             self.consumer.pause(&partitions);
         }
         tracing::info!(?partitions, "partitions assigned");
-        self.task.open(&partitions).await
+        self.errors.attend(self.task.open(&partitions)).await
     }
 
     /// Gives partitions up: `pre_commit`, `close`, then the commit (when the group still knows us).
@@ -343,11 +372,12 @@ impl Runner {
         }
         self.wait_for_commit().await;
         let vouched = if commit {
+            self.errors.flush(self.flush_timeout).await;
             self.pre_commit(&held, true).await
         } else {
             None
         };
-        if let Err(error) = self.task.close(&held).await {
+        if let Err(error) = self.errors.attend(self.task.close(&held)).await {
             tracing::error!(%error, "the task failed to close partitions");
         }
         if let Some(offsets) = vouched.filter(|offsets| !offsets.is_empty()) {
@@ -380,7 +410,8 @@ impl Runner {
     ) -> Option<Vec<(TopicPartition, i64)>> {
         let delivered = |p: &TopicPartition| Some((p.clone(), self.partitions.get(p)?.delivered));
         let offsets: Vec<_> = partitions.iter().filter_map(delivered).collect();
-        match self.task.pre_commit(offsets).await {
+        let vouched = self.errors.attend(self.task.pre_commit(offsets)).await;
+        match vouched {
             Ok(vouched) => Some(self.checked(vouched)),
             Err(error) => {
                 tracing::error!(%error, closing, "the task's pre_commit failed; offsets are not committed");
@@ -393,20 +424,25 @@ impl Runner {
         }
     }
 
-    /// Leaves out what is not assigned, beyond what was delivered, or committed already.
+    /// Leaves out what is not assigned, beyond what was delivered, or committed already; and stays below
+    /// records whose dead letters are not acknowledged.
     fn checked(&self, vouched: Vec<(TopicPartition, i64)>) -> Vec<(TopicPartition, i64)> {
-        let moved = |(partition, offset): &(TopicPartition, i64)| {
-            let Some(offsets) = self.partitions.get(partition) else {
+        let checked = |(partition, offset): (TopicPartition, i64)| {
+            let Some(offsets) = self.partitions.get(&partition) else {
                 tracing::warn!(%partition, offset, "the task vouched for a partition that it does not have");
-                return false;
+                return None;
             };
-            if *offset > offsets.delivered {
+            if offset > offsets.delivered {
                 tracing::warn!(%partition, offset, delivered = offsets.delivered, "the task vouched for records that it was not given");
-                return false;
+                return None;
             }
-            *offset != offsets.committed
+            let unwritten = self.errors.first_unwritten(&partition);
+            if let Some(unwritten) = unwritten.filter(|unwritten| *unwritten < offset) {
+                return (unwritten > offsets.committed).then_some((partition, unwritten));
+            }
+            (offset != offsets.committed).then_some((partition, offset))
         };
-        vouched.into_iter().filter(moved).collect()
+        vouched.into_iter().filter_map(checked).collect()
     }
 
     /// Goes back to the last committed offsets after a failed `pre_commit`.
@@ -507,9 +543,21 @@ impl Runner {
     async fn finish(&mut self) {
         let all: Vec<_> = self.partitions.keys().cloned().collect();
         self.close(&all, true).await;
-        self.task.stop().await;
+        self.errors.attend(self.task.stop()).await;
         self.consumer.close(self.flush_timeout).await;
+        self.errors.close(DEAD_LETTERS_CLOSE).await;
     }
+}
+
+/// What a task's reports are looked up in; shares the bytes with the batch.
+fn originals(fetched: &FetchedRecords) -> Originals {
+    Originals::new(FetchedRecords {
+        source: fetched.source.clone(),
+        buffer: fetched.buffer.clone(),
+        records: fetched.records.clone(),
+        next_offset: fetched.next_offset,
+        log_append_time: fetched.log_append_time,
+    })
 }
 
 fn payload(fetched: &FetchedRecords) -> u64 {

@@ -51,6 +51,8 @@ struct Entry {
     prefix: u32,
     /// Acknowledged runs beyond the prefix: first → count.
     beyond: BTreeMap<u32, u32>,
+    /// Records that were skipped, in order: they are no obstacle, and their offsets do not count.
+    skipped: Option<Box<[u32]>>,
     offsets: Offsets,
 }
 
@@ -91,9 +93,15 @@ impl Entry {
         }
     }
 
-    /// Index of the last record of the acknowledged prefix.
+    /// Index of the last record of the acknowledged prefix whose offset counts.
     fn last(&self) -> Option<usize> {
-        (self.prefix as usize).checked_sub(1)
+        let mut last = self.prefix.checked_sub(1)?;
+        if let Some(skipped) = &self.skipped {
+            while skipped.binary_search(&last).is_ok() {
+                last = last.checked_sub(1)?;
+            }
+        }
+        Some(last as usize)
     }
 }
 
@@ -139,17 +147,15 @@ impl SubmittedRecords {
         Self::default()
     }
 
-    /// Tracks a slice batch; gives its number for record tokens. Takes the batch's positions.
-    pub fn submit_slices(&mut self, batch: &mut SliceBatch) -> u64 {
+    /// Tracks a slice batch under a number from [`Self::number`]. Takes the batch's positions.
+    pub fn submit_slices(&mut self, number: u64, batch: &mut SliceBatch) {
         let count = u32::try_from(batch.values.len()).unwrap_or(u32::MAX);
         let positions = Positions {
             field: Rc::clone(&batch.position_field),
             base: batch.base_position,
             listed: Some(std::mem::take(&mut batch.positions)),
         };
-        let number = self.number();
         self.submit_run(number, batch.source_partition.as_ref(), positions, count);
-        number
     }
 
     /// Tracks `count` records of one source partition in one entry, under a number from
@@ -179,12 +185,13 @@ impl SubmittedRecords {
         self.insert(number, batch, count);
     }
 
-    /// Tracks records one by one: `(source partition, source offset)` of each; gives the batch's number.
+    /// Tracks records one by one under a number from [`Self::number`]: `(source partition, source
+    /// offset)` of each. An offset of `None` does not count, and holds up those behind it.
     pub fn submit_records<'a>(
         &mut self,
+        number: u64,
         records: impl Iterator<Item = (Option<&'a Rc<SourceMap>>, Option<&'a Rc<SourceMap>>)>,
-    ) -> u64 {
-        let number = self.number();
+    ) {
         let (least, most) = records.size_hint();
         let mut places = Vec::with_capacity(most.unwrap_or(least));
         for (partition, offset) in records {
@@ -206,7 +213,22 @@ impl SubmittedRecords {
             },
             count,
         );
-        number
+    }
+
+    /// The offsets of these records of batch `number`, which is tracked as a run, do not count
+    /// (Kafka: a record that was dropped is never submitted). They hold up those behind them until they
+    /// are acknowledged.
+    pub fn skip(&mut self, number: u64, skipped: &[u32]) {
+        let Some(Batch::Run {
+            queue, sequence, ..
+        }) = self.batches.get(&number)
+        else {
+            return;
+        };
+        let queue = &mut self.queues[*queue];
+        if let Some(entry) = queue.entry(*sequence) {
+            entry.skipped = Some(skipped.into());
+        }
     }
 
     fn insert(&mut self, number: u64, batch: Batch, count: u32) {
@@ -249,6 +271,7 @@ impl SubmittedRecords {
             count,
             prefix: 0,
             beyond: BTreeMap::new(),
+            skipped: None,
             offsets,
         });
         queue.front + queue.entries.len() as u64 - 1
@@ -330,11 +353,13 @@ impl SubmittedRecords {
 }
 
 impl Queue {
+    fn entry(&mut self, sequence: u64) -> Option<&mut Entry> {
+        let index = usize::try_from(sequence.checked_sub(self.front)?).ok()?;
+        self.entries.get_mut(index)
+    }
+
     fn acknowledge(&mut self, sequence: u64, first: u32, count: u32) {
-        let index = sequence
-            .checked_sub(self.front)
-            .and_then(|index| usize::try_from(index).ok());
-        if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
+        if let Some(entry) = self.entry(sequence) {
             entry.acknowledge(first, count);
         }
     }
@@ -378,11 +403,49 @@ mod tests {
         }
     }
 
+    fn submit(submitted: &mut SubmittedRecords, batch: &mut SliceBatch) -> u64 {
+        let number = submitted.number();
+        submitted.submit_slices(number, batch);
+        number
+    }
+
+    #[test]
+    fn offsets_of_skipped_records_do_not_count_and_hold_up_those_behind_them() {
+        let partition = Rc::new(map("filename", 1));
+        let mut submitted = SubmittedRecords::new();
+        let batch = submit(
+            &mut submitted,
+            &mut slices(&partition, 100, &[5, 9, 20, 30]),
+        );
+        submitted.skip(batch, &[0, 2, 3]);
+        submitted.acknowledge(batch, 1, 1);
+        assert_eq!(submitted.committable(), []);
+        submitted.acknowledge(batch, 0, 1);
+        assert_eq!(
+            submitted.committable(),
+            [(Rc::clone(&partition), map("position", 109))]
+        );
+        submitted.acknowledge(batch, 2, 2);
+        assert_eq!(
+            submitted.committable(),
+            [(Rc::clone(&partition), map("position", 109))]
+        );
+        assert!(!submitted.has_batch(batch));
+
+        let all = submit(&mut submitted, &mut slices(&partition, 200, &[1, 2]));
+        submitted.skip(all, &[0, 1]);
+        submitted.acknowledge(all, 0, 2);
+        assert_eq!(submitted.committable(), []);
+    }
+
     #[test]
     fn only_the_contiguous_prefix_of_a_slice_batch_is_committable() {
         let partition = Rc::new(map("filename", 1));
         let mut submitted = SubmittedRecords::new();
-        let batch = submitted.submit_slices(&mut slices(&partition, 100, &[5, 9, 20, 30]));
+        let batch = submit(
+            &mut submitted,
+            &mut slices(&partition, 100, &[5, 9, 20, 30]),
+        );
         submitted.acknowledge(batch, 2, 1);
         assert_eq!(submitted.committable(), []);
         submitted.acknowledge(batch, 0, 1);
@@ -406,9 +469,9 @@ mod tests {
     fn a_later_batch_waits_for_an_earlier_one_of_its_partition_alone() {
         let (a, b) = (Rc::new(map("f", 1)), Rc::new(map("f", 2)));
         let mut submitted = SubmittedRecords::new();
-        let first = submitted.submit_slices(&mut slices(&a, 0, &[1]));
-        let second = submitted.submit_slices(&mut slices(&a, 1, &[1]));
-        let other = submitted.submit_slices(&mut slices(&b, 0, &[7]));
+        let first = submit(&mut submitted, &mut slices(&a, 0, &[1]));
+        let second = submit(&mut submitted, &mut slices(&a, 1, &[1]));
+        let other = submit(&mut submitted, &mut slices(&b, 0, &[7]));
         submitted.acknowledge(second, 0, 1);
         submitted.acknowledge(other, 0, 1);
         assert_eq!(submitted.committable(), [(b, map("position", 7))]);
@@ -422,7 +485,8 @@ mod tests {
         let partitions = [Rc::new(map("id", 0)), Rc::new(map("id", 0))];
         let offsets = [Rc::new(map("seqno", 1)), Rc::new(map("seqno", 2))];
         let pairs = partitions.iter().map(Some).zip(offsets.iter().map(Some));
-        let batch = submitted.submit_records(pairs);
+        let batch = submitted.number();
+        submitted.submit_records(batch, pairs);
         submitted.acknowledge(batch, 1, 1);
         assert_eq!(submitted.committable(), []);
         submitted.acknowledge(batch, 0, 1);

@@ -28,7 +28,7 @@ use crate::record::RecordRef;
 use crate::shard::{self, Notify, RuntimeKind};
 use crate::storage::OffsetStore;
 
-fn converters() -> Converters {
+pub(super) fn converters() -> Converters {
     let new = |name: &str| {
         let plugins = crate::converters::ALL;
         *plugins
@@ -45,7 +45,7 @@ fn converters() -> Converters {
     }
 }
 
-fn json_converters() -> Converters {
+pub(super) fn json_converters() -> Converters {
     let plugins = crate::converters::ALL;
     let json = plugins
         .iter()
@@ -72,24 +72,26 @@ fn bytes() -> Converters {
 
 /// Takes records and acknowledges them when told.
 #[derive(Default)]
-struct ScriptedProducer {
+pub(super) struct ScriptedProducer {
     /// Values taken, in order.
-    values: RefCell<Vec<Vec<u8>>>,
-    pending: RefCell<VecDeque<RecordToken>>,
-    acks: RefCell<Vec<Ack>>,
-    changed: Notify,
+    pub(super) values: RefCell<Vec<Vec<u8>>>,
+    /// Their headers.
+    pub(super) headers: RefCell<Vec<Vec<(String, Option<String>)>>>,
+    pub(super) pending: RefCell<VecDeque<RecordToken>>,
+    pub(super) acks: RefCell<Vec<Ack>>,
+    pub(super) changed: Notify,
     /// Room for this many unacknowledged records.
-    room: Cell<usize>,
+    pub(super) room: Cell<usize>,
     /// Acknowledges everything at once.
-    eager: Cell<bool>,
+    pub(super) eager: Cell<bool>,
     /// Records longer than this are refused.
-    longest: Cell<usize>,
+    pub(super) longest: Cell<usize>,
     /// How often the topic was asked for; the second partition appears with the third time.
-    looks: Cell<u32>,
+    pub(super) looks: Cell<u32>,
 }
 
 impl ScriptedProducer {
-    fn new(room: usize, eager: bool) -> Rc<Self> {
+    pub(super) fn new(room: usize, eager: bool) -> Rc<Self> {
         let producer = Self::default();
         producer.room.set(room);
         producer.eager.set(eager);
@@ -97,7 +99,20 @@ impl ScriptedProducer {
         Rc::new(producer)
     }
 
-    fn acknowledge(&self, count: usize) {
+    pub(super) fn acknowledge(&self, count: usize) {
+        let acked = Acked {
+            partition: 0,
+            base_offset: 0,
+        };
+        self.answer(count, &Ok(acked));
+    }
+
+    /// Gives records up.
+    pub(super) fn give_up(&self, count: usize) {
+        self.answer(count, &Err(Rc::new(ClientError::Closed)));
+    }
+
+    fn answer(&self, count: usize, result: &Result<Acked, Rc<ClientError>>) {
         for _ in 0..count {
             let Some(token) = self.pending.borrow_mut().pop_front() else {
                 return;
@@ -107,10 +122,7 @@ impl ScriptedProducer {
                 first: token.index,
                 count: 1,
                 topic: TopicHandle(0),
-                result: Ok(Acked {
-                    partition: 0,
-                    base_offset: 0,
-                }),
+                result: result.clone(),
             });
         }
         self.changed.notify();
@@ -147,6 +159,10 @@ impl Producer for ScriptedProducer {
             return Ok(Append::Full);
         }
         self.values.borrow_mut().push(value.to_vec());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let headers = record.headers.iter();
+        let headers = headers.map(|header| (text(header.key), header.value.map(text)));
+        self.headers.borrow_mut().push(headers.collect());
         self.pending.borrow_mut().push_back(token);
         if self.eager.get() {
             self.acknowledge(1);
@@ -187,16 +203,16 @@ impl Producer for ScriptedProducer {
     async fn close(&self, _: Duration) {}
 }
 
-fn partition() -> SourceMap {
+pub(super) fn partition() -> SourceMap {
     let mut map = SourceMap::new();
     map.insert("filename".to_owned(), "f".into());
     map
 }
 
 /// Yields each batch of lines once, resuming at its stored position, then waits.
-struct Lines {
-    batches: VecDeque<Vec<&'static str>>,
-    position: i64,
+pub(super) struct Lines {
+    pub(super) batches: VecDeque<Vec<&'static str>>,
+    pub(super) position: i64,
 }
 
 #[async_trait(?Send)]
@@ -241,14 +257,14 @@ impl SourceTask for Lines {
     }
 }
 
-struct Rig {
-    producer: Rc<ScriptedProducer>,
-    store: OffsetStore,
-    handle: control::ControlHandle,
-    parts: SourceParts,
+pub(super) struct Rig {
+    pub(super) producer: Rc<ScriptedProducer>,
+    pub(super) store: OffsetStore,
+    pub(super) handle: control::ControlHandle,
+    pub(super) parts: SourceParts,
 }
 
-fn source(
+pub(super) fn source(
     batches: &[&[&'static str]],
     producer: &Rc<ScriptedProducer>,
     tolerance: Tolerance,
@@ -287,7 +303,7 @@ fn source(
 }
 
 impl Rig {
-    fn position(&self) -> Option<i64> {
+    pub(super) fn position(&self) -> Option<i64> {
         self.store.get("c", &partition())?.get("position")?.as_i64()
     }
 
@@ -300,19 +316,19 @@ impl Rig {
     }
 }
 
-fn on_each_runtime<Fut: Future<Output = ()> + 'static>(test: fn() -> Fut) {
+pub(super) fn on_each_runtime<Fut: Future<Output = ()> + 'static>(test: fn() -> Fut) {
     shard::run(RuntimeKind::Epoll, None, test()).unwrap();
     if shard::probe_io_uring().io_uring_problem.is_none() {
         shard::run(RuntimeKind::IoUring, None, test()).unwrap();
     }
 }
 
-async fn settle() {
+pub(super) async fn settle() {
     shard::sleep(Duration::from_millis(60)).await;
 }
 
 /// Takes the parts out of a rig and runs them.
-fn start(rig: &mut Rig) -> shard::JoinHandle<Result<(), ConnectError>> {
+pub(super) fn start(rig: &mut Rig) -> shard::JoinHandle<Result<(), ConnectError>> {
     let spare = source(&[], &rig.producer, Tolerance::None).parts;
     let parts = std::mem::replace(&mut rig.parts, spare);
     shard::spawn(async move { source::run(parts, &ConfigMap::new()).await })
@@ -496,13 +512,13 @@ fn a_paused_source_polls_no_more_until_it_is_resumed() {
 
 /// Plays events and keeps what is committed.
 #[derive(Default)]
-struct ScriptedConsumer {
-    events: RefCell<VecDeque<Polled>>,
-    committed: RefCell<Vec<(TopicPartition, i64)>>,
-    paused: Cell<bool>,
-    seeks: RefCell<Vec<(TopicPartition, i64)>>,
+pub(super) struct ScriptedConsumer {
+    pub(super) events: RefCell<VecDeque<Polled>>,
+    pub(super) committed: RefCell<Vec<(TopicPartition, i64)>>,
+    pub(super) paused: Cell<bool>,
+    pub(super) seeks: RefCell<Vec<(TopicPartition, i64)>>,
     /// Timeouts of polls.
-    waits: RefCell<Vec<Duration>>,
+    pub(super) waits: RefCell<Vec<Duration>>,
 }
 
 #[async_trait(?Send)]
@@ -567,13 +583,13 @@ impl Consumer for ScriptedConsumer {
 
 /// What a sink task saw, and what it shall refuse.
 #[derive(Default)]
-struct Seen {
-    texts: RefCell<Vec<String>>,
-    calls: RefCell<Vec<&'static str>>,
-    refusals: Cell<usize>,
+pub(super) struct Seen {
+    pub(super) texts: RefCell<Vec<String>>,
+    pub(super) calls: RefCell<Vec<&'static str>>,
+    pub(super) refusals: Cell<usize>,
 }
 
-struct Keep(Rc<Seen>, SinkTaskContext);
+pub(super) struct Keep(pub(super) Rc<Seen>, pub(super) SinkTaskContext);
 
 #[async_trait(?Send)]
 impl SinkTask for Keep {
@@ -624,7 +640,7 @@ impl SinkTask for Keep {
     }
 }
 
-fn fetched(first: i64, values: &[Option<&str>]) -> Polled {
+pub(super) fn fetched(first: i64, values: &[Option<&str>]) -> Polled {
     let mut buffer = Vec::new();
     let mut records = Vec::new();
     for (offset, value) in (first..).zip(values) {
@@ -655,37 +671,51 @@ fn fetched(first: i64, values: &[Option<&str>]) -> Polled {
     }])
 }
 
-struct SinkRig {
-    consumer: Rc<ScriptedConsumer>,
-    seen: Rc<Seen>,
-    handle: control::ControlHandle,
-    running: shard::JoinHandle<Result<(), ConnectError>>,
+pub(super) struct SinkRig {
+    pub(super) consumer: Rc<ScriptedConsumer>,
+    pub(super) seen: Rc<Seen>,
+    pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) handle: control::ControlHandle,
+    pub(super) running: shard::JoinHandle<Result<(), ConnectError>>,
 }
 
-fn sink(
+pub(super) fn sink(
     events: Vec<Polled>,
     converters: Converters,
     policy: ErrorPolicy,
     refusals: usize,
 ) -> SinkRig {
+    let errors = ErrorHandler::new("c-0".to_owned(), policy);
+    let seen = Rc::new(Seen::default());
+    seen.refusals.set(refusals);
+    let task = Box::new(Keep(Rc::clone(&seen), SinkTaskContext::default()));
+    sink_with(events, converters, errors, seen, task)
+}
+
+pub(super) fn sink_with(
+    events: Vec<Polled>,
+    converters: Converters,
+    errors: ErrorHandler,
+    seen: Rc<Seen>,
+    task: Box<dyn SinkTask>,
+) -> SinkRig {
+    let metrics = Arc::new(TaskMetrics::new());
     let consumer = Rc::new(ScriptedConsumer::default());
     let assigned = Polled::Assigned(vec![TopicPartition::new("t", 0)]);
     consumer.events.borrow_mut().push_back(assigned);
     consumer.events.borrow_mut().extend(events);
-    let seen = Rc::new(Seen::default());
-    seen.refusals.set(refusals);
     let (handle, control) = control(Wish::Run);
     let parts = SinkParts {
         connector: "c".into(),
         number: 0,
-        task: Box::new(Keep(Rc::clone(&seen), SinkTaskContext::default())),
+        task,
         converters,
         chain: TransformationChain::default(),
         consumer: Rc::clone(&consumer) as Rc<dyn Consumer>,
         subscription: Subscription::Topics(vec!["t".to_owned()]),
         control,
-        metrics: Arc::new(TaskMetrics::new()),
-        errors: ErrorHandler::new("c-0".to_owned(), policy),
+        metrics: Arc::clone(&metrics),
+        errors,
         report: Reporter::new(|_| {}),
         flush_interval: Duration::from_secs(60),
         flush_timeout: Duration::from_millis(200),
@@ -694,6 +724,7 @@ fn sink(
     SinkRig {
         consumer,
         seen,
+        metrics,
         handle,
         running,
     }

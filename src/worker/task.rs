@@ -12,13 +12,13 @@ use super::sources::{Prepared, expand, prepare, problems};
 use super::{WorkerShared, records};
 use crate::api::{ConfigMap, ConnectError, ConnectorKind, SinkTask, SourceTask};
 use crate::clients::Subscription;
-use crate::config::clients::{task_admin, task_consumer, task_producer};
+use crate::config::clients::{dlq_admin, dlq_producer, task_admin, task_consumer, task_producer};
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::metrics::TaskMetrics;
 use crate::plugins::TaskFactory;
 use crate::task::control::{Control, Wish};
 use crate::task::conversion::{Converters, SourceConversion};
-use crate::task::errors::{ErrorHandler, ErrorPolicy, Tolerance};
+use crate::task::errors::{DeadLetters, ErrorHandler, ErrorPolicy, Tolerance};
 use crate::task::sink::SinkParts;
 use crate::task::source::SourceParts;
 use crate::task::topic_creation::TopicCreation;
@@ -105,7 +105,7 @@ impl Build {
             topics: self.topics(&id)?,
             offsets: shared.offsets.clone(),
             metrics: Arc::clone(&self.start.metrics),
-            errors: ErrorHandler::new(id.to_string(), self.error_policy()),
+            errors: self.errors(&id)?,
             report: self.reporter(),
             flush_interval: shared.config.offset_flush_interval,
             flush_timeout: shared.config.offset_flush_timeout,
@@ -132,7 +132,7 @@ impl Build {
             consumer,
             subscription,
             metrics: Arc::clone(&self.start.metrics),
-            errors: ErrorHandler::new(id.to_string(), self.error_policy()),
+            errors: self.errors(&id)?,
             report: self.reporter(),
             flush_interval: shared.config.offset_flush_interval,
             flush_timeout: shared.config.offset_flush_timeout,
@@ -171,16 +171,28 @@ impl Build {
         let KindConfig::Sink(sink) = &self.connector.kind else {
             return Err(ConnectError::config("a sink task of a source connector"));
         };
-        if let Some(queue) = &sink.dead_letters {
-            return Err(ConnectError::config(format!(
-                "errors.deadletterqueue.topic.name={}: this version has no dead letter queue yet; remove the key, or use errors.tolerance with errors.log.enable",
-                queue.topic
-            )));
-        }
         Ok(match &sink.topics {
             SinkTopics::List(topics) => Subscription::Topics(topics.clone()),
             SinkTopics::Pattern(pattern) => Subscription::Pattern(pattern.clone()),
         })
+    }
+
+    fn errors(&self, id: &ConnectorTaskId) -> Result<ErrorHandler, ConnectError> {
+        let errors = ErrorHandler::new(id.to_string(), self.error_policy());
+        let Some(queue) = self.connector.dead_letters.clone() else {
+            return Ok(errors);
+        };
+        let shared = &self.start.shared;
+        let worker = &shared.config.originals;
+        let producer = dlq_producer(worker, &self.config, &id.connector, id.task);
+        let producer = shared.log.producer(producer.map_err(problems)?);
+        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        let admin = dlq_admin(worker, &self.config, &id.connector, id.task).map_err(problems)?;
+        let admin = shared.log.admin(admin);
+        self.clients.add(Client::Admin(Rc::clone(&admin)));
+        let connector = id.connector.clone();
+        let queue = DeadLetters::new(queue, connector, id.task, producer, admin);
+        Ok(errors.with_dead_letters(queue))
     }
 
     fn error_policy(&self) -> ErrorPolicy {

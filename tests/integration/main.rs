@@ -14,6 +14,7 @@ mod consumer_groups;
 mod consumer_groups_interop;
 mod control;
 mod crash;
+mod dead_letters;
 mod embedded;
 mod embedded_log;
 mod faults;

@@ -239,6 +239,7 @@ mod tests {
             .name("p.Inner")
             .version(2)
             .field("n", Schema::optional(SchemaType::Int32))
+            .unwrap()
             .build();
         let mut value = Struct::new(SchemaRef::clone(&inner)).unwrap();
         value.put("n", Value::Int32(5)).unwrap();

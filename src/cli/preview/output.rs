@@ -97,6 +97,7 @@ mod tests {
         let written = Written {
             record: Encoded {
                 index: 0,
+                slot: 0,
                 topic: "a\"b".into(),
                 partition: None,
                 timestamp: None,

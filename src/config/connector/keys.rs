@@ -15,8 +15,8 @@ const EXACTLY_ONCE: &str = "Exactly Once Support";
 pub fn connector_def(kind: ConnectorKind) -> ConfigDef {
     let def = common().extend(&error_handling());
     match kind {
-        ConnectorKind::Source => def.extend(&source()),
-        ConnectorKind::Sink => def.extend(&sink()),
+        ConnectorKind::Source => def.extend(&source()).extend(&dead_letters()),
+        ConnectorKind::Sink => def.extend(&sink()).extend(&dead_letters()),
     }
 }
 
@@ -277,12 +277,6 @@ fn source() -> ConfigDef {
 }
 
 fn sink() -> ConfigDef {
-    let dead = |key: ConfigKey, order: i32, title: &str, doc: &str| {
-        key.width(Width::Medium)
-            .group(ERRORS, order)
-            .display(title)
-            .doc(doc)
-    };
     of([
         high(ConfigKey::list("topics"), Width::Long)
             .default("")
@@ -296,17 +290,29 @@ fn sink() -> ConfigDef {
             .group(COMMON, 4)
             .display("Topics regex")
             .doc("Regular expression of topics to read; it must match the whole name."),
+    ])
+}
+
+fn dead_letters() -> ConfigDef {
+    let dead = |key: ConfigKey, order: i32, title: &str, doc: &str| {
+        key.width(Width::Medium)
+            .group(ERRORS, order)
+            .display(title)
+            .doc(doc)
+    };
+    of([
         dead(
             ConfigKey::string("errors.deadletterqueue.topic.name").default(""),
             6,
             "Dead Letter Queue Topic Name",
-            "Topic that takes records which fail; empty for none.",
+            "Topic that takes records which fail; empty for none. Sources have it, too (*Ours*): Kafka has \
+             it for sinks.",
         ),
         dead(
             ConfigKey::short("errors.deadletterqueue.topic.replication.factor").default(3),
             7,
             "Dead Letter Queue Topic Replication Factor",
-            "Replicas of that topic when it is created.",
+            "Replicas of that topic when it is missing and created, with one partition.",
         ),
         dead(
             ConfigKey::boolean("errors.deadletterqueue.context.headers.enable").default(false),

@@ -92,7 +92,7 @@ pub enum SinkTopics {
     Pattern(Regex),
 }
 
-/// The dead letter queue of a sink.
+/// The dead letter queue. Kafka has it for sinks only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterQueue {
     /// `errors.deadletterqueue.topic.name`.
@@ -108,8 +108,6 @@ pub struct DeadLetterQueue {
 pub struct SinkConfig {
     /// What to read.
     pub topics: SinkTopics,
-    /// Where failed records go.
-    pub dead_letters: Option<DeadLetterQueue>,
 }
 
 /// The part that sources and sinks do not share.
@@ -146,6 +144,8 @@ pub struct ConnectorConfig {
     pub restart_on_reload: bool,
     /// `errors.*`.
     pub errors: ErrorHandling,
+    /// Where failed records go.
+    pub dead_letters: Option<DeadLetterQueue>,
     /// What only sources or only sinks have.
     pub kind: KindConfig,
     /// Every text, references replaced. Holds secrets.
@@ -164,6 +164,7 @@ impl fmt::Debug for ConnectorConfig {
             .field("transforms", &self.transforms)
             .field("predicates", &self.predicates)
             .field("errors", &self.errors)
+            .field("dead_letters", &self.dead_letters)
             .field("kind", &self.kind)
             .finish_non_exhaustive()
     }
@@ -222,6 +223,7 @@ impl ConnectorConfig {
             predicates: predicates(parsed)?,
             restart_on_reload: parsed.str("config.action.reload")? == "restart",
             errors: errors(parsed)?,
+            dead_letters: dead_letters(parsed)?,
             kind: match kind {
                 ConnectorKind::Source => KindConfig::Source(source(parsed)?),
                 ConnectorKind::Sink => KindConfig::Sink(sink(parsed)?),
@@ -368,6 +370,16 @@ fn errors(parsed: &ParsedConfig) -> Result<ErrorHandling, ConnectError> {
     })
 }
 
+fn dead_letters(parsed: &ParsedConfig) -> Result<Option<DeadLetterQueue>, ConnectError> {
+    let topic = parsed.str("errors.deadletterqueue.topic.name")?;
+    let queue = DeadLetterQueue {
+        topic: topic.to_owned(),
+        replication_factor: parsed.short("errors.deadletterqueue.topic.replication.factor")?,
+        context_headers: parsed.bool("errors.deadletterqueue.context.headers.enable")?,
+    };
+    Ok((!topic.is_empty()).then_some(queue))
+}
+
 fn transforms(parsed: &ParsedConfig) -> Result<Vec<TransformConfig>, ConnectError> {
     let transform = |alias: &String| {
         let prefix = format!("transforms.{alias}.");
@@ -433,19 +445,12 @@ fn source(parsed: &ParsedConfig) -> Result<SourceConfig, ConnectError> {
 
 fn sink(parsed: &ParsedConfig) -> Result<SinkConfig, ConnectError> {
     let topics = parsed.list("topics")?;
-    let dlq = parsed.str("errors.deadletterqueue.topic.name")?;
-    let queue = DeadLetterQueue {
-        topic: dlq.to_owned(),
-        replication_factor: parsed.short("errors.deadletterqueue.topic.replication.factor")?,
-        context_headers: parsed.bool("errors.deadletterqueue.context.headers.enable")?,
-    };
     Ok(SinkConfig {
         topics: if topics.is_empty() {
             SinkTopics::Pattern(whole(parsed.str("topics.regex")?)?)
         } else {
             SinkTopics::List(topics.to_vec())
         },
-        dead_letters: (!dlq.is_empty()).then_some(queue),
     })
 }
 

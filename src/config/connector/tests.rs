@@ -52,13 +52,12 @@ fn the_smallest_connectors_have_the_defaults_of_kafka() {
     let sink = parse(SINK, "topics=a, b").unwrap();
     let KindConfig::Sink(SinkConfig {
         topics: SinkTopics::List(topics),
-        dead_letters,
     }) = sink.kind
     else {
         panic!()
     };
     assert_eq!(topics, ["a", "b"]);
-    assert_eq!(dead_letters, None);
+    assert_eq!(sink.dead_letters, None);
 }
 
 #[test]

@@ -404,6 +404,7 @@ mod tests {
             headers: Vec::new(),
             routed: None,
             next_offset: count,
+            originals: None,
         }
     }
 

@@ -177,6 +177,7 @@ mod tests {
                 headers: Vec::new(),
                 routed: None,
                 next_offset: 13,
+                originals: None,
             };
             task.put(&[batch]).await.unwrap();
             let offsets = [(partition, 13)];

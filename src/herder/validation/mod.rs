@@ -4,8 +4,7 @@
 //! One answer serves three askers: the validation endpoint shows it whole, creating and changing a
 //! connector asks for its errors, and the command line prints them before anything starts. Beyond
 //! Kafka's checks it finds what this worker would refuse at the start of a task (overrides of clients,
-//! transformations whose keys do not fit each other, dead letter queues), so that the user hears of it
-//! now.
+//! transformations whose keys do not fit each other), so that the user hears of it now.
 
 mod steps;
 #[cfg(test)]
@@ -191,7 +190,6 @@ impl Validation<'_> {
         for problem in defined
             .chain(conflicts(plugin.kind(), config))
             .chain(plugin.problems.map_or_else(Vec::new, |find| find(config)))
-            .chain(self.missing_features(config))
         {
             out.attach(&problem);
         }
@@ -252,25 +250,15 @@ impl Validation<'_> {
         found.map(|plugin| plugin.class)
     }
 
-    /// What Kafka has and this version has not: refused with its name rather than left out quietly.
-    fn missing_features(&self, config: &ConfigMap) -> Vec<ConfigProblem> {
-        let text = |key: &str| {
-            let value = config.get(key).and_then(Option::as_deref);
-            value.map(str::trim).filter(|text| !text.is_empty())
-        };
-        let mut problems = Vec::new();
-        let key = "errors.deadletterqueue.topic.name";
-        if let Some(topic) = text(key) {
-            let reason = "this version has no dead letter queue; leave it empty";
-            problems.push(ConfigProblem::invalid(key, topic, reason));
-        }
-        problems
-    }
-
     /// `producer.override.…` and its like, under their full names.
     fn override_section(&self, kind: ConnectorKind, config: &ConfigMap, out: &mut Sections) {
         let clients: &[ClientKind] = match kind {
             ConnectorKind::Source => &[ClientKind::Producer, ClientKind::Admin],
+            ConnectorKind::Sink if has_dead_letters(config) => &[
+                ClientKind::Producer,
+                ClientKind::Admin,
+                ClientKind::Consumer,
+            ],
             ConnectorKind::Sink => &[ClientKind::Consumer],
         };
         for client in clients {
@@ -305,14 +293,17 @@ impl Validation<'_> {
         let mut problems = self.worker.override_policy.violations(config);
         let worker = &self.worker.originals;
         let name = config.get("name").cloned().flatten().unwrap_or_default();
-        let found = match kind {
-            ConnectorKind::Source => {
-                let producer = clients::task_producer(worker, config, &name, 0).err();
-                let admin = clients::task_admin(worker, config, &name, 0).err();
-                [producer, admin]
-            }
-            ConnectorKind::Sink => [clients::task_consumer(worker, config, &name, 0).err(), None],
+        let mut found = match kind {
+            ConnectorKind::Source => vec![
+                clients::task_producer(worker, config, &name, 0).err(),
+                clients::task_admin(worker, config, &name, 0).err(),
+            ],
+            ConnectorKind::Sink => vec![clients::task_consumer(worker, config, &name, 0).err()],
         };
+        if has_dead_letters(config) {
+            found.push(clients::dlq_producer(worker, config, &name, 0).err());
+            found.push(clients::dlq_admin(worker, config, &name, 0).err());
+        }
         // The worker's own settings were checked when it started.
         let overridden = |problem: &ConfigProblem| {
             ClientKind::ALL
@@ -368,6 +359,14 @@ impl Validation<'_> {
             out.attach(&ConfigProblem::invalid(key, class, error.message()));
         }
     }
+}
+
+/// Whether failed records go to a topic (Kafka: `SinkConnectorConfig.hasDlqTopicConfig`).
+fn has_dead_letters(config: &ConfigMap) -> bool {
+    let topic = config.get("errors.deadletterqueue.topic.name");
+    topic
+        .and_then(Option::as_deref)
+        .is_some_and(|topic| !topic.trim().is_empty())
 }
 
 /// The answer while it grows.

@@ -205,18 +205,36 @@ fn a_sinks_conflicts_and_classes_that_do_not_exist_are_told() {
 }
 
 #[test]
-fn what_this_version_lacks_is_refused_by_name() {
-    let infos = validate(&[
+fn overrides_of_a_sinks_dead_letter_producer_are_checked_when_it_has_one() {
+    let entries = [
         ("connector.class", Some("FileStreamSink")),
         ("name", Some("s")),
         ("topics", Some("a")),
-        ("errors.deadletterqueue.topic.name", Some("dead")),
-    ]);
-    let expected = [(
-        "errors.deadletterqueue.topic.name",
-        "Invalid value dead for configuration errors.deadletterqueue.topic.name: this version has no dead letter queue; leave it empty",
-    )];
-    assert_eq!(errors(&infos), expected);
+        ("producer.override.linger.ms", Some("soon")),
+        ("admin.override.client.id", Some("mine")),
+    ];
+    let without = validate(&entries);
+    assert_eq!(errors(&without), []);
+    let shown =
+        |infos: &ConfigInfos, key: &str| infos.configs.iter().any(|info| info.value.name == key);
+    assert!(!shown(&without, "producer.override.linger.ms"));
+    let queue = ("errors.deadletterqueue.topic.name", Some("dead"));
+    let with: Vec<_> = entries.into_iter().chain([queue]).collect();
+    let with = validate(&with);
+    assert!(shown(&with, "admin.override.client.id"));
+    let [(key, text)] = errors(&with)[..] else {
+        panic!("{:?}", errors(&with))
+    };
+    assert_eq!(key, "producer.override.linger.ms");
+    assert!(text.contains("soon"), "{text}");
+
+    let source = [
+        ("connector.class", Some("FileStreamSource")),
+        ("name", Some("s")),
+        ("topic", Some("a")),
+        queue,
+    ];
+    assert_eq!(errors(&validate(&source)), []);
 }
 
 #[test]

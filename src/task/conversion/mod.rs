@@ -4,8 +4,8 @@ mod sink;
 mod source;
 
 pub use sink::SinkConversion;
-pub(in crate::task) use source::materialize;
 pub use source::{Encoded, EncodedRecords, Rewritten, SourceConversion};
+pub(in crate::task) use source::{materialize, materialize_one};
 
 use crate::api::data::text::decode_utf8;
 use crate::api::{Converter, HeaderConverter, SliceForm, Value};

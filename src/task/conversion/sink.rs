@@ -11,8 +11,8 @@ use crate::api::{
 use crate::clients::FetchedRecords;
 use crate::metrics::TaskMetrics;
 use crate::record::{RecordRef, headers};
-use crate::shard::take_vec;
-use crate::task::errors::{ErrorHandler, Stage};
+use crate::shard::{PooledVec, take_vec};
+use crate::task::errors::{ErrorHandler, Failure, Origin, Retry, Stage};
 use crate::task::plan::{Plan, Road};
 use crate::task::transformation_chain::TransformationChain;
 
@@ -25,9 +25,6 @@ pub struct SinkConversion {
     plan: Plan,
     scratch: Vec<u8>,
 }
-
-/// A failure of one record: stage, failing class, error.
-pub(in crate::task) type Failure = (Stage, &'static str, ConnectError);
 
 impl SinkConversion {
     /// Plans the roads for a task that wants `form`.
@@ -72,7 +69,7 @@ impl SinkConversion {
         if self.plan.value == Road::Slice && !checks {
             return Ok(self.pass_slices(fetched));
         }
-        self.read_texts(fetched, checks, errors, metrics)
+        self.read_texts(fetched, checks, errors).await
     }
 
     /// The slice road: nothing is looked at.
@@ -99,65 +96,120 @@ impl SinkConversion {
             headers: Vec::new(),
             routed: None,
             next_offset: fetched.next_offset,
+            originals: None,
         }
     }
 
     /// The rewrite road (or the struct road, where a converter has no other): values as text in a new
     /// buffer; keys and headers are converted only to see whether they can be.
-    fn read_texts(
+    async fn read_texts(
         &mut self,
         fetched: FetchedRecords,
         checks: bool,
         errors: &mut ErrorHandler,
-        metrics: &TaskMetrics,
     ) -> Result<SinkBatch, ConnectError> {
-        let count = fetched.records.len();
-        let mut out = take_vec(fetched.buffer.len().min(4 << 20));
-        let mut spans = Vec::with_capacity(count);
-        let mut offsets = Vec::with_capacity(count);
-        let mut timestamps = Vec::with_capacity(count);
-        let topic = Rc::clone(&fetched.source.topic);
-        for record in &fetched.records {
-            let start = out.len();
-            let read = self
-                .check_key(&topic, record, &fetched.buffer, checks)
-                .and_then(|()| self.read_text(&topic, record, &fetched.buffer, &mut out))
-                .and_then(|span| {
-                    self.check_headers(&topic, record, &fetched.buffer)?;
-                    Ok(span)
-                });
-            match read {
-                Ok(span) => {
-                    spans.push(span);
-                    offsets.push(record.offset);
-                    timestamps.push(record.timestamp);
-                }
-                Err((stage, class, error)) => {
-                    out.truncate(start);
-                    let place = describe(&fetched, record);
-                    errors.handle(stage, class, &place, error, metrics)?;
-                }
-            }
+        let mut texts = Texts::with_capacity(&fetched);
+        let mut next = 0;
+        while let Some((failed, failure)) = self.read_run(&fetched, next, checks, &mut texts) {
+            let record = &fetched.records[failed];
+            self.read_again(&fetched, record, checks, failure, &mut texts, errors)
+                .await?;
+            next = failed + 1;
         }
         let values = match self.form {
             SinkForm::Nothing => SliceColumn::Omitted,
             _ => SliceColumn::Slices {
                 form: SliceForm::Text,
-                buffer: out.into_bytes(),
-                spans,
+                buffer: texts.out.into_bytes(),
+                spans: texts.spans,
             },
         };
         Ok(SinkBatch {
             source: fetched.source,
-            offsets,
-            timestamps,
+            offsets: texts.offsets,
+            timestamps: texts.timestamps,
             log_append_time: fetched.log_append_time,
             keys: SliceColumn::Omitted,
             values,
             headers: Vec::new(),
             routed: None,
             next_offset: fetched.next_offset,
+            originals: None,
         })
+    }
+
+    /// Reads records `from..` up to the first that fails; gives its index.
+    fn read_run(
+        &mut self,
+        fetched: &FetchedRecords,
+        from: usize,
+        checks: bool,
+        texts: &mut Texts,
+    ) -> Option<(usize, Failure)> {
+        let records = fetched.records.iter().enumerate().skip(from);
+        for (index, record) in records {
+            if let Err(failure) = self.read_one(fetched, record, checks, texts) {
+                return Some((index, failure));
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn read_one(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+        checks: bool,
+        texts: &mut Texts,
+    ) -> Result<(), Failure> {
+        let topic = &fetched.source.topic;
+        let start = texts.out.len();
+        let read = self
+            .check_key(topic, record, &fetched.buffer, checks)
+            .and_then(|()| self.read_text(topic, record, &fetched.buffer, &mut texts.out))
+            .and_then(|span| {
+                self.check_headers(topic, record, &fetched.buffer)?;
+                Ok(span)
+            });
+        match read {
+            Ok(span) => {
+                texts.spans.push(span);
+                texts.offsets.push(record.offset);
+                texts.timestamps.push(record.timestamp);
+                Ok(())
+            }
+            Err(failure) => {
+                texts.out.truncate(start);
+                Err(failure)
+            }
+        }
+    }
+
+    /// The slow way of a record that failed once: tries again where that may help, else reports it.
+    async fn read_again(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+        checks: bool,
+        failure: Failure,
+        texts: &mut Texts,
+        errors: &mut ErrorHandler,
+    ) -> Result<(), ConnectError> {
+        let (mut retries, mut failure) = (None, failure);
+        loop {
+            match errors.retry(&mut retries, &failure).await {
+                Retry::Again => match self.read_one(fetched, record, checks, texts) {
+                    Ok(()) => return Ok(()),
+                    Err(again) => failure = again,
+                },
+                Retry::Stopped => return Ok(()),
+                Retry::GiveUp => {
+                    let origin = Origin::Consumed { fetched, record };
+                    return errors.failed(failure, origin).await;
+                }
+            }
+        }
     }
 
     fn check_key(
@@ -254,31 +306,36 @@ impl SinkConversion {
         for record in &fetched.records {
             match self.build_with_retries(&fetched, record, errors).await {
                 Ok(Some(done)) => built.push(record, done),
-                Ok(None) => metrics.add_skipped(1),
-                Err((stage, class, error)) => {
-                    errors.handle(stage, class, &describe(&fetched, record), error, metrics)?;
+                Ok(None) => metrics.add_filtered(1),
+                Err(failure) => {
+                    let origin = Origin::Consumed {
+                        fetched: &fetched,
+                        record,
+                    };
+                    errors.failed(failure, origin).await?;
                 }
             }
         }
         Ok(built.into_batch(fetched, self.form, !self.chain.is_empty()))
     }
 
+    /// `None` when a transform dropped the record, or a stop came between two tries.
     pub(in crate::task) async fn build_with_retries(
         &mut self,
         fetched: &FetchedRecords,
         record: &RecordRef,
-        errors: &ErrorHandler,
+        errors: &mut ErrorHandler,
     ) -> Result<Option<ConnectRecord>, Failure> {
         let mut retries = None;
         loop {
-            match self.build_one(fetched, record) {
-                Err((_, _, error)) if error.is_retriable() => {
-                    let retries = retries.get_or_insert_with(|| errors.retries());
-                    if !errors.wait_to_retry(retries).await {
-                        return self.build_one(fetched, record);
-                    }
-                }
+            let failure = match self.build_one(fetched, record) {
+                Err(failure) => failure,
                 done => return done,
+            };
+            match errors.retry(&mut retries, &failure).await {
+                Retry::Again => {}
+                Retry::Stopped => return Ok(None),
+                Retry::GiveUp => return Err(failure),
             }
         }
     }
@@ -318,6 +375,26 @@ impl SinkConversion {
         self.chain
             .apply(built, origin)
             .map_err(|(class, error)| (Stage::Transformation, class, error))
+    }
+}
+
+/// Columns of a batch being read on the rewrite road.
+struct Texts {
+    out: PooledVec,
+    spans: Vec<Span>,
+    offsets: Vec<i64>,
+    timestamps: Vec<i64>,
+}
+
+impl Texts {
+    fn with_capacity(fetched: &FetchedRecords) -> Self {
+        let count = fetched.records.len();
+        Self {
+            out: take_vec(fetched.buffer.len().min(4 << 20)),
+            spans: Vec::with_capacity(count),
+            offsets: Vec::with_capacity(count),
+            timestamps: Vec::with_capacity(count),
+        }
     }
 }
 
@@ -362,6 +439,7 @@ impl Built {
             headers: self.headers,
             routed: routed.then_some(self.routed),
             next_offset: fetched.next_offset,
+            originals: None,
         }
     }
 }
@@ -388,19 +466,4 @@ fn span_of(start: usize, end: usize) -> Result<Span, ConnectError> {
         start: u32::try_from(start).map_err(too_large)?,
         len,
     })
-}
-
-fn describe(fetched: &FetchedRecords, record: &RecordRef) -> String {
-    format!(
-        "{{topic='{}', partition={}, offset={}, timestamp={}, timestampType={}}}",
-        fetched.source.topic,
-        fetched.source.partition,
-        record.offset,
-        record.timestamp,
-        if fetched.log_append_time {
-            "LogAppendTime"
-        } else {
-            "CreateTime"
-        }
-    )
 }

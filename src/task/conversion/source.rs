@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use super::{Converters, slice_value};
 use crate::api::{
-    ConnectError, ConnectRecord, Header, RecordOrigin, SchemaAndValue, SliceBatch, SliceForm,
-    SourceRecord, Span,
+    ConnectError, ConnectRecord, Converter, Header, RecordOrigin, SchemaAndValue, SliceBatch,
+    SliceForm, SourceRecord, Span,
 };
+use crate::clients::RecordToken;
 use crate::metrics::TaskMetrics;
 use crate::shard::{PooledVec, take_vec};
-use crate::task::errors::{ErrorHandler, Stage};
+use crate::task::errors::{ErrorHandler, Failure, Origin, Retry, SourceOrigin, Stage};
 use crate::task::plan::{Plan, Road};
 use crate::task::transformation_chain::TransformationChain;
 
@@ -30,8 +31,12 @@ pub struct Rewritten {
     pub values: Option<Vec<Span>>,
     /// Buffer and ranges of keys; `None` = the batch's own.
     pub keys: Option<(PooledVec, Vec<Span>)>,
-    /// Records to send, as runs of indexes; the others were skipped.
+    /// Records to send, as runs of indexes.
     pub runs: Vec<Range<u32>>,
+    /// Records that were skipped, in order.
+    pub skipped: Vec<u32>,
+    /// The task fails with this when the runs, which end before the record at fault, are sent.
+    pub failure: Option<ConnectError>,
 }
 
 /// One record as ranges into [`EncodedRecords::buffer`].
@@ -39,6 +44,8 @@ pub struct Rewritten {
 pub struct Encoded {
     /// Index in the batch that the task yielded.
     pub index: usize,
+    /// Index among the records that are tracked: those that are sent and those whose dead letter is.
+    pub slot: u32,
     /// Topic after transforms.
     pub topic: Rc<str>,
     /// Partition after transforms.
@@ -60,10 +67,13 @@ pub struct EncodedRecords {
     pub buffer: PooledVec,
     /// Those that were neither filtered nor skipped, in order.
     pub records: Vec<Encoded>,
+    /// Indexes of skipped records whose source offsets wait for a dead letter, in order.
+    pub dead: Vec<usize>,
+    /// How many records of the batch were looked at: all, or those before the failing one.
+    pub reached: usize,
+    /// The task fails with this when `records` are sent.
+    pub failure: Option<ConnectError>,
 }
-
-/// A failure of one record: stage, failing class, error.
-type Failure = (Stage, &'static str, ConnectError);
 
 impl SourceConversion {
     /// Converts through these.
@@ -99,103 +109,189 @@ impl SourceConversion {
         fits(plan.value) && (batch.keys.is_none() || fits(plan.key))
     }
 
-    /// Converts a slice batch that [`Self::takes_slices`].
-    ///
-    /// # Errors
-    /// A record failed and is not tolerated.
-    pub fn rewrite(
+    /// Converts a slice batch that [`Self::takes_slices`], which will be tracked under `number`. Ends
+    /// early when a stop comes ([`ErrorHandler::is_interrupted`]).
+    pub async fn rewrite(
         &mut self,
         batch: &SliceBatch,
+        number: u64,
         errors: &mut ErrorHandler,
-        metrics: &TaskMetrics,
-    ) -> Result<Rewritten, ConnectError> {
+    ) -> Rewritten {
         let count = u32::try_from(batch.values.len()).unwrap_or(u32::MAX);
         let plan = self.plan(batch.form);
-        let mut done = Rewritten {
-            value_buffer: None,
-            values: None,
-            keys: None,
-            runs: std::iter::once(0..count).collect(),
-        };
-        let mut skipped: Vec<u32> = Vec::new();
-        if let (Some(keys), Road::Rewrite) = (&batch.keys, plan.key) {
-            let column = Column {
-                batch,
-                spans: keys,
-                converter: &mut *self.converters.key,
-            };
-            let (buffer, spans) =
-                column.rewrite(Stage::KeyConverter, &mut skipped, errors, metrics)?;
-            done.keys = Some((buffer, spans));
+        let mut failures: Vec<(usize, Failure)> = Vec::new();
+        let mut columns = Columns::default();
+        if let (Some(spans), Road::Rewrite) = (&batch.keys, plan.key) {
+            let converter = &mut *self.converters.key;
+            let mut column = Column::new(spans);
+            column.rewrite(batch, spans, Stage::KeyConverter, converter, &mut failures);
+            columns.keys = Some(column);
         }
         if plan.value == Road::Rewrite {
-            let converter = &mut *self.converters.value;
-            let column = Column {
+            let (spans, converter) = (&batch.values, &mut *self.converters.value);
+            let mut column = Column::new(spans);
+            column.rewrite(
                 batch,
-                spans: &batch.values,
+                spans,
+                Stage::ValueConverter,
                 converter,
-            };
-            let (buffer, spans) =
-                column.rewrite(Stage::ValueConverter, &mut skipped, errors, metrics)?;
-            done.value_buffer = Some(buffer);
-            done.values = Some(spans);
+                &mut failures,
+            );
+            columns.values = Some(column);
         }
-        if !skipped.is_empty() {
-            done.runs = runs_without(count, skipped);
+        let mut end = None;
+        if !failures.is_empty() {
+            end = self
+                .rewrite_again(batch, number, failures, &mut columns, errors)
+                .await;
         }
-        Ok(done)
+        let (value_buffer, values) = match columns.values {
+            Some(column) => (Some(column.out), Some(column.spans)),
+            None => (None, None),
+        };
+        Rewritten {
+            value_buffer,
+            values,
+            keys: columns.keys.map(|column| (column.out, column.spans)),
+            runs: runs_without(end.unwrap_or(count), &columns.skipped),
+            skipped: columns.skipped,
+            failure: columns.failure,
+        }
     }
 
-    /// Converts full records.
-    ///
-    /// # Errors
-    /// A record failed and is not tolerated.
+    /// The slow way of the records that failed once, in their order: tries again where that may help,
+    /// else reports them. Gives the index of the one that fails the task.
+    async fn rewrite_again(
+        &mut self,
+        batch: &SliceBatch,
+        number: u64,
+        mut failures: Vec<(usize, Failure)>,
+        columns: &mut Columns,
+        errors: &mut ErrorHandler,
+    ) -> Option<u32> {
+        // Stable: of one record, the key comes first.
+        failures.sort_by_key(|(index, _)| *index);
+        for (index, failure) in failures {
+            let position = u32::try_from(index).unwrap_or(u32::MAX);
+            if columns.skipped.last() == Some(&position) {
+                continue;
+            }
+            let Columns { keys, values, .. } = &mut *columns;
+            let (column, spans, converter) = match failure.0 {
+                Stage::KeyConverter => (keys, batch.keys.as_ref(), &mut self.converters.key),
+                _ => (values, Some(&batch.values), &mut self.converters.value),
+            };
+            let (Some(column), Some(spans)) = (column, spans) else {
+                continue;
+            };
+            let again = column
+                .rewrite_until(batch, spans, index, failure, &mut **converter, errors)
+                .await;
+            let Err(failure) = again else {
+                if errors.is_interrupted() {
+                    return None;
+                }
+                continue;
+            };
+            columns.skipped.push(position);
+            let record = materialize_one(batch, index);
+            let origin = Origin::Source(SourceOrigin {
+                record: &record,
+                converters: Some(&mut self.converters),
+                token: Some(RecordToken {
+                    batch: number,
+                    index: position,
+                }),
+            });
+            if let Err(error) = errors.failed(failure, origin).await {
+                columns.failure = Some(error);
+                return Some(position);
+            }
+        }
+        None
+    }
+
+    /// Converts full records, which will be tracked under `number`. Ends early when a stop comes
+    /// ([`ErrorHandler::is_interrupted`]).
     pub async fn encode(
         &mut self,
         records: &[SourceRecord],
+        number: u64,
         errors: &mut ErrorHandler,
         metrics: &TaskMetrics,
-    ) -> Result<EncodedRecords, ConnectError> {
+    ) -> EncodedRecords {
         let mut done = EncodedRecords {
             buffer: take_vec(64 << 10),
             records: Vec::with_capacity(records.len()),
+            dead: Vec::new(),
+            reached: records.len(),
+            failure: None,
         };
         for (index, source) in records.iter().enumerate() {
             let start = done.buffer.len();
-            match self
+            let slot = u32::try_from(done.records.len() + done.dead.len()).unwrap_or(u32::MAX);
+            let failure = match self
                 .encode_with_retries(index, source, &mut done.buffer, errors)
                 .await
             {
-                Ok(Some(encoded)) => done.records.push(encoded),
-                Ok(None) => metrics.add_skipped(1),
-                Err((stage, class, error)) => {
-                    done.buffer.truncate(start);
-                    errors.handle(stage, class, &describe(source), error, metrics)?;
+                Ok(Some(encoded)) => {
+                    done.records.push(Encoded { slot, ..encoded });
+                    continue;
                 }
+                Ok(None) if errors.is_interrupted() => return done,
+                Ok(None) => {
+                    metrics.add_filtered(1);
+                    continue;
+                }
+                Err(failure) => failure,
+            };
+            done.buffer.truncate(start);
+            let token = errors.has_dead_letters().then_some(RecordToken {
+                batch: number,
+                index: slot,
+            });
+            let origin = Origin::Source(SourceOrigin {
+                record: source,
+                converters: Some(&mut self.converters),
+                token,
+            });
+            if let Err(error) = errors.failed(failure, origin).await {
+                done.failure = Some(error);
+                done.reached = index;
+                return done;
+            }
+            if token.is_some() {
+                done.dead.push(index);
             }
         }
-        Ok(done)
+        done
     }
 
+    /// For a record that the producer refused.
+    pub fn converters(&mut self) -> &mut Converters {
+        &mut self.converters
+    }
+
+    /// `None` when a transform dropped the record, or a stop came between two tries.
     pub(in crate::task) async fn encode_with_retries(
         &mut self,
         index: usize,
         source: &SourceRecord,
         buffer: &mut Vec<u8>,
-        errors: &ErrorHandler,
+        errors: &mut ErrorHandler,
     ) -> Result<Option<Encoded>, Failure> {
         let start = buffer.len();
         let mut retries = None;
         loop {
-            match self.encode_one(index, source, buffer) {
-                Err((_, _, error)) if error.is_retriable() => {
-                    buffer.truncate(start);
-                    let retries = retries.get_or_insert_with(|| errors.retries());
-                    if !errors.wait_to_retry(retries).await {
-                        return self.encode_one(index, source, buffer);
-                    }
-                }
+            let failure = match self.encode_one(index, source, buffer) {
+                Err(failure) => failure,
                 done => return done,
+            };
+            buffer.truncate(start);
+            match errors.retry(&mut retries, &failure).await {
+                Retry::Again => {}
+                Retry::Stopped => return Ok(None),
+                Retry::GiveUp => return Err(failure),
             }
         }
     }
@@ -240,6 +336,7 @@ impl SourceConversion {
         .map_err(|e| (Stage::ValueConverter, self.converters.value.class_name(), e))?;
         Ok(Some(Encoded {
             index,
+            slot: 0,
             topic: record.topic,
             partition: record.kafka_partition,
             timestamp: record.timestamp,
@@ -266,7 +363,7 @@ impl SourceConversion {
 }
 
 fn convert(
-    converter: &mut dyn crate::api::Converter,
+    converter: &mut dyn Converter,
     topic: &str,
     data: &SchemaAndValue,
     buffer: &mut Vec<u8>,
@@ -288,67 +385,112 @@ fn span_from(start: usize, end: usize, present: bool) -> Result<Span, ConnectErr
     })
 }
 
-/// The keys or the values of a slice batch and their converter.
-struct Column<'a> {
-    batch: &'a SliceBatch,
-    spans: &'a [Span],
-    converter: &'a mut dyn crate::api::Converter,
+/// A slice batch while it is rewritten.
+#[derive(Default)]
+struct Columns {
+    keys: Option<Column>,
+    values: Option<Column>,
+    skipped: Vec<u32>,
+    failure: Option<ConnectError>,
 }
 
-impl Column<'_> {
-    fn rewrite(
-        self,
-        stage: Stage,
-        skipped: &mut Vec<u32>,
-        errors: &mut ErrorHandler,
-        metrics: &TaskMetrics,
-    ) -> Result<(PooledVec, Vec<Span>), ConnectError> {
-        let Self {
-            batch,
-            spans,
-            converter,
-        } = self;
-        let is_bytes = batch.form == SliceForm::Bytes;
+/// The keys or the values of a slice batch, rewritten.
+struct Column {
+    out: PooledVec,
+    /// One per record; null where it failed.
+    spans: Vec<Span>,
+}
+
+impl Column {
+    fn new(spans: &[Span]) -> Self {
         let payload: usize = spans
             .iter()
             .filter(|s| !s.is_null())
             .map(|s| s.len as usize)
             .sum();
-        let mut out = take_vec(payload + payload / 2 + 64);
-        let mut rewritten = Vec::with_capacity(spans.len());
+        Self {
+            out: take_vec(payload + payload / 2 + 64),
+            spans: Vec::with_capacity(spans.len()),
+        }
+    }
+
+    /// Rewrites all, and says which failed.
+    fn rewrite(
+        &mut self,
+        batch: &SliceBatch,
+        spans: &[Span],
+        stage: Stage,
+        converter: &mut dyn Converter,
+        failures: &mut Vec<(usize, Failure)>,
+    ) {
         for (index, span) in spans.iter().enumerate() {
-            let Some(text) = span.of(&batch.buffer) else {
-                rewritten.push(Span::NULL);
-                continue;
-            };
-            let start = out.len();
-            let written = converter
-                .write_text(&batch.topic, text, is_bytes, &mut out)
-                .and_then(|()| span_from(start, out.len(), true));
-            match written {
-                Ok(span) => rewritten.push(span),
+            let rewritten = match self.rewrite_one(batch, *span, converter) {
+                Ok(span) => span,
                 Err(error) => {
-                    out.truncate(start);
-                    rewritten.push(Span::NULL);
-                    let place = describe_slice(batch, index);
-                    errors.handle(stage, converter.class_name(), &place, error, metrics)?;
-                    skipped.push(u32::try_from(index).unwrap_or(u32::MAX));
+                    failures.push((index, (stage, converter.class_name(), error)));
+                    Span::NULL
                 }
+            };
+            self.spans.push(rewritten);
+        }
+    }
+
+    #[inline]
+    fn rewrite_one(
+        &mut self,
+        batch: &SliceBatch,
+        span: Span,
+        converter: &mut dyn Converter,
+    ) -> Result<Span, ConnectError> {
+        let Some(text) = span.of(&batch.buffer) else {
+            return Ok(Span::NULL);
+        };
+        let is_bytes = batch.form == SliceForm::Bytes;
+        let start = self.out.len();
+        let written = converter
+            .write_text(&batch.topic, text, is_bytes, &mut self.out)
+            .and_then(|()| span_from(start, self.out.len(), true));
+        if written.is_err() {
+            self.out.truncate(start);
+        }
+        written
+    }
+
+    /// Rewrites the text of a record that failed until it works or has failed for good.
+    async fn rewrite_until(
+        &mut self,
+        batch: &SliceBatch,
+        spans: &[Span],
+        index: usize,
+        failure: Failure,
+        converter: &mut dyn Converter,
+        errors: &mut ErrorHandler,
+    ) -> Result<(), Failure> {
+        let (mut retries, mut failure) = (None, failure);
+        loop {
+            match errors.retry(&mut retries, &failure).await {
+                Retry::Stopped => return Ok(()),
+                Retry::GiveUp => return Err(failure),
+                Retry::Again => {}
+            }
+            match self.rewrite_one(batch, spans[index], converter) {
+                Ok(span) => {
+                    self.spans[index] = span;
+                    return Ok(());
+                }
+                Err(error) => failure = (failure.0, failure.1, error),
             }
         }
-        Ok((out, rewritten))
     }
 }
 
 /// The runs of `0..count` between the `skipped` indexes.
-fn runs_without(count: u32, mut skipped: Vec<u32>) -> Vec<Range<u32>> {
-    skipped.sort_unstable();
-    skipped.dedup();
+fn runs_without(count: u32, skipped: &[u32]) -> Vec<Range<u32>> {
     let mut runs = Vec::with_capacity(skipped.len() + 1);
     let mut from = 0;
     for index in skipped {
-        if index > from {
-            runs.push(from..index);
+        if *index > from {
+            runs.push(from..*index);
         }
         from = index + 1;
     }
@@ -360,68 +502,37 @@ fn runs_without(count: u32, mut skipped: Vec<u32>) -> Vec<Range<u32>> {
 
 /// The full records that a slice batch stands for.
 pub(in crate::task) fn materialize(batch: &SliceBatch) -> Vec<SourceRecord> {
-    let string = batch.value_schema.clone();
-    let offset_of = |index: usize| {
-        let position = batch.positions.get(index).copied().unwrap_or(0);
-        let mut map = crate::api::SourceMap::new();
-        let position = batch.base_position + i64::from(position);
-        map.insert(batch.position_field.to_string(), position.into());
-        Rc::new(map)
-    };
-    let data = |span: Span, schema: Option<crate::api::data::SchemaRef>| {
-        span.of(&batch.buffer)
+    (0..batch.values.len())
+        .map(|index| materialize_one(batch, index))
+        .collect()
+}
+
+/// The full record that record `index` of a slice batch stands for.
+pub(in crate::task) fn materialize_one(batch: &SliceBatch, index: usize) -> SourceRecord {
+    let data = |span: Option<&Span>| {
+        span.and_then(|span| span.of(&batch.buffer))
             .map_or(SchemaAndValue::NULL, |bytes| SchemaAndValue {
-                schema,
+                schema: batch.value_schema.clone(),
                 value: slice_value(batch.form, bytes),
             })
     };
-    let record = |(index, value): (usize, &Span)| SourceRecord {
+    let offset = || {
+        let position = batch.positions.get(index).copied().unwrap_or(0);
+        let position = batch.base_position + i64::from(position);
+        let mut map = crate::api::SourceMap::new();
+        map.insert(batch.position_field.to_string(), position.into());
+        Rc::new(map)
+    };
+    SourceRecord {
         record: ConnectRecord {
             topic: Rc::clone(&batch.topic),
             kafka_partition: batch.kafka_partition,
-            key: batch
-                .keys
-                .as_ref()
-                .and_then(|keys| keys.get(index))
-                .map_or(SchemaAndValue::NULL, |span| data(*span, string.clone())),
-            value: data(*value, string.clone()),
+            key: data(batch.keys.as_ref().and_then(|keys| keys.get(index))),
+            value: data(batch.values.get(index)),
             timestamp: batch.timestamp,
             headers: Vec::new(),
         },
         source_partition: batch.source_partition.as_ref().map(Rc::clone),
-        source_offset: batch.source_partition.as_ref().map(|_| offset_of(index)),
-    };
-    batch.values.iter().enumerate().map(record).collect()
-}
-
-fn describe_slice(batch: &SliceBatch, index: usize) -> String {
-    let position = batch
-        .positions
-        .get(index)
-        .map(|p| batch.base_position + i64::from(*p));
-    let partition = batch.source_partition.as_deref().map(serde_json::to_string);
-    let partition = partition
-        .and_then(Result::ok)
-        .unwrap_or_else(|| "none".to_owned());
-    match position {
-        Some(position) => format!(
-            "topic '{}', source partition {partition}, {} {position}",
-            batch.topic, batch.position_field
-        ),
-        None => format!("topic '{}', source partition {partition}", batch.topic),
+        source_offset: batch.source_partition.as_ref().map(|_| offset()),
     }
-}
-
-fn describe(source: &SourceRecord) -> String {
-    let json = |map: &Option<Rc<crate::api::SourceMap>>| {
-        map.as_deref()
-            .and_then(|map| serde_json::to_string(map).ok())
-            .unwrap_or_else(|| "none".to_owned())
-    };
-    format!(
-        "topic '{}', source partition {}, source offset {}",
-        source.record.topic,
-        json(&source.source_partition),
-        json(&source.source_offset)
-    )
 }

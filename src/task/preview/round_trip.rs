@@ -66,7 +66,7 @@ impl RoundTrip {
     ) -> Result<Option<ConnectRecord>, Failed> {
         let read = self
             .there
-            .build_with_retries(fetched, record, &self.errors)
+            .build_with_retries(fetched, record, &mut self.errors)
             .await?;
         Ok(read)
     }
@@ -84,7 +84,7 @@ impl RoundTrip {
         };
         let encoded = self
             .back
-            .encode_with_retries(0, &record, &mut self.buffer, &self.errors)
+            .encode_with_retries(0, &record, &mut self.buffer, &mut self.errors)
             .await?;
         let record = encoded.ok_or_else(|| Failed {
             stage: Stage::Transformation,

@@ -150,7 +150,7 @@ impl SinkPreview {
         let fetched = self.pending.front()?;
         let built = self
             .conversion
-            .build_with_retries(fetched, &record, &self.errors)
+            .build_with_retries(fetched, &record, &mut self.errors)
             .await;
         let (entered, steps) = self.traced.take();
         let alias = self.traced.next_alias(steps.len());

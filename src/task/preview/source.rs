@@ -172,7 +172,7 @@ impl SourcePreview {
         self.buffer.clear();
         let encoded = self
             .conversion
-            .encode_with_retries(0, &source, &mut self.buffer, &self.errors)
+            .encode_with_retries(0, &source, &mut self.buffer, &mut self.errors)
             .await;
         let (entered, steps) = self.traced.take();
         let alias = self.traced.next_alias(steps.len());

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
 
-use super::{Runner, TOPIC_RETRY, send_failed};
+use super::{Kept, Runner, TOPIC_RETRY, send_failed};
 use crate::api::data::SchemaRef;
 use crate::api::data::text::decode_utf8;
 use crate::api::{
@@ -138,6 +138,7 @@ impl Runner {
         let partition = all.source_partition.as_ref();
         self.submitted
             .submit_run(number, partition, positions, batch.count);
+        self.keep_whole(number, all, batch);
         self.parts.metrics.add_bytes(batch.bytes.len() as u64);
         Ok(true)
     }
@@ -160,6 +161,7 @@ impl Runner {
         let partition = all.source_partition.as_ref();
         self.submitted
             .submit_run(number, partition, positions, count);
+        self.keep_whole(number, all, batch);
         let mut fields: Vec<RecordHeader<'_>> = Vec::new();
         for (index, record) in (0..).zip(&records) {
             fields.clear();
@@ -184,6 +186,21 @@ impl Runner {
             }
         }
         Ok(true)
+    }
+
+    /// Keeps a batch, should records of it be refused.
+    fn keep_whole(&mut self, number: u64, all: &RecordBatches, batch: &RawBatch) {
+        if !self.parts.errors.wants_records() {
+            return;
+        }
+        let common = RecordBatches {
+            topic: Rc::clone(&all.topic),
+            kafka_partition: all.kafka_partition,
+            batches: Vec::new(),
+            source_partition: all.source_partition.as_ref().map(Rc::clone),
+            position_field: Rc::clone(&all.position_field),
+        };
+        self.kept.insert(number, Kept::Whole(common, batch.clone()));
     }
 
     /// Sends the records of a batch through transforms and converters; `false` on a stop.
@@ -227,6 +244,18 @@ pub(in crate::task) fn records_of(all: &RecordBatches) -> Result<Vec<SourceRecor
         }
     }
     Ok(found)
+}
+
+/// Record `index` of a batch that was kept.
+pub(super) fn record_of(
+    all: &RecordBatches,
+    batch: &RawBatch,
+    index: usize,
+) -> Option<SourceRecord> {
+    let Opened { buffer, records } = open(all, batch).ok()?;
+    Schemas::new()
+        .record(all, &buffer, records.get(index)?)
+        .ok()
 }
 
 fn open(all: &RecordBatches, batch: &RawBatch) -> Result<Opened, ConnectError> {

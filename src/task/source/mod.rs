@@ -5,6 +5,7 @@
 //! every `offset.flush.interval.ms` and at the end.
 
 mod batches;
+mod refused;
 
 pub(in crate::task) use batches::records_of;
 
@@ -16,15 +17,16 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::control::{Control, Wish};
-use super::conversion::{EncodedRecords, SourceConversion, materialize};
-use super::errors::{ErrorHandler, LogLimit, Stage};
+use super::conversion::{EncodedRecords, Rewritten, SourceConversion, materialize};
+use super::errors::{ErrorHandler, LogLimit};
 use super::submitted_records::SubmittedRecords;
 use super::topic_creation::TopicCreation;
 use super::{InstanceState, Reporter};
 use crate::api::connector::OffsetReader;
 use crate::api::{
-    CommittedRun, ConfigMap, ConnectError, LocalFuture, SliceBatch, SliceForm, SourceBatch,
-    SourceMap, SourceRecord, SourceTask, SourceTaskContext, Span, TopicPartition,
+    CommittedRun, ConfigMap, ConnectError, LocalFuture, RawBatch, RecordBatches, SliceBatch,
+    SliceForm, SourceBatch, SourceMap, SourceRecord, SourceTask, SourceTaskContext, Span,
+    TopicPartition,
 };
 use crate::clients::{
     Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
@@ -105,8 +107,8 @@ enum Event {
 struct Runner {
     parts: SourceParts,
     submitted: SubmittedRecords,
-    /// Records kept for `commit_record`, by batch number.
-    kept: HashMap<u64, Vec<SourceRecord>>,
+    /// What is kept of batches until all of them is acknowledged, by batch number.
+    kept: HashMap<u64, Kept>,
     topics: Vec<(Rc<str>, TopicHandle)>,
     acks: Vec<Ack>,
     next_flush: Instant,
@@ -134,6 +136,16 @@ impl Flush {
             Self::Running(flush) => matches!(flush.join().await, TaskEnd::Done(true)),
         }
     }
+}
+
+/// Records of a batch, for `commit_record` and for the dead letter queue.
+enum Kept {
+    /// Those that are tracked.
+    Records(Vec<SourceRecord>),
+    /// All.
+    Slices(Rc<SliceBatch>),
+    /// A whole batch, and what its records have in common.
+    Whole(RecordBatches, RawBatch),
 }
 
 /// Reads the offsets of one connector.
@@ -170,6 +182,9 @@ impl Runner {
     }
 
     async fn start(&mut self, config: &ConfigMap) -> Result<(), ConnectError> {
+        let parts = &mut self.parts;
+        parts.errors.attach(&parts.metrics, &parts.control);
+        parts.errors.open().await?;
         let context = SourceTaskContext {
             connector: Rc::clone(&self.parts.connector),
             task: self.parts.number,
@@ -202,7 +217,7 @@ impl Runner {
                 }
                 Wish::Run => {}
             }
-            self.settle()?;
+            self.settle().await?;
             self.flush_if_due();
             match self.next_event(true).await {
                 Event::Polled(Ok(batch)) => self.send(batch).await?,
@@ -221,7 +236,7 @@ impl Runner {
     async fn pause(&mut self) -> Result<(), ConnectError> {
         self.parts.report.state(InstanceState::Paused);
         while self.parts.control.wish() == Wish::Pause {
-            self.settle()?;
+            self.settle().await?;
             self.flush_if_due();
             if let Event::Flushed(succeeded) = self.next_event(false).await {
                 self.flushed(succeeded).await;
@@ -297,14 +312,43 @@ impl Runner {
         let Some(topic) = self.topic(&batch.topic).await? else {
             return Ok(());
         };
+        let number = self.submitted.number();
         let Parts {
-            conversion,
-            errors,
-            metrics,
-            ..
+            conversion, errors, ..
         } = self.split();
-        let converted = conversion.rewrite(&batch, errors, metrics)?;
-        let number = self.submitted.submit_slices(&mut batch);
+        let mut converted = conversion.rewrite(&batch, number, errors).await;
+        if errors.is_interrupted() {
+            return Ok(());
+        }
+        let positions = self
+            .parts
+            .errors
+            .wants_records()
+            .then(|| batch.positions.clone());
+        self.submitted.submit_slices(number, &mut batch);
+        if !converted.skipped.is_empty() {
+            self.submitted.skip(number, &converted.skipped);
+        }
+        let failure = converted.failure.take();
+        let batch = Rc::new(SliceBatch {
+            positions: positions.unwrap_or_default(),
+            ..batch
+        });
+        if self.parts.errors.wants_records() {
+            self.kept.insert(number, Kept::Slices(Rc::clone(&batch)));
+        }
+        self.append_rewritten(topic, &batch, &converted, number)
+            .await?;
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn append_rewritten(
+        &mut self,
+        topic: TopicHandle,
+        batch: &SliceBatch,
+        converted: &Rewritten,
+        number: u64,
+    ) -> Result<(), ConnectError> {
         let keys = match (&converted.keys, &batch.keys) {
             (Some((buffer, spans)), _) => Some((&buffer[..], &spans[..])),
             (None, Some(spans)) => Some((&batch.buffer[..], &spans[..])),
@@ -324,9 +368,14 @@ impl Runner {
         self.parts
             .metrics
             .add_bytes(payload(values) + keys.map_or(0, |(_, spans)| payload(spans)));
-        let mut sent = 0;
+        if !self.parts.errors.has_dead_letters() {
+            // Nobody else will say that they are done with.
+            for index in &converted.skipped {
+                self.submitted.acknowledge(number, *index, 1);
+            }
+            self.forget(number);
+        }
         for run in &converted.runs {
-            self.submitted.acknowledge(number, sent, run.start - sent);
             let slices = Slices {
                 values: &values[..run.end as usize],
                 ..slices
@@ -334,10 +383,7 @@ impl Runner {
             if !self.append_run(topic, &slices, run.start, number).await? {
                 return Ok(());
             }
-            sent = run.end;
         }
-        let count = u32::try_from(values.len()).unwrap_or(u32::MAX);
-        self.submitted.acknowledge(number, sent, count - sent);
         Ok(())
     }
 
@@ -363,9 +409,11 @@ impl Runner {
                     }
                 }
                 Err((index, error)) => {
-                    let place = format!("record {index} of the batch");
-                    self.refused(&place, error)?;
-                    self.submitted.acknowledge(number, index, 1);
+                    let token = RecordToken {
+                        batch: number,
+                        index,
+                    };
+                    self.refused(token, error).await?;
                     next = index + 1;
                 }
             }
@@ -374,29 +422,33 @@ impl Runner {
     }
 
     async fn send_records(&mut self, records: Vec<SourceRecord>) -> Result<(), ConnectError> {
+        let number = self.submitted.number();
         let Parts {
             conversion,
             errors,
             metrics,
-            ..
         } = self.split();
-        let encoded = conversion.encode(&records, errors, metrics).await?;
-        self.report_dropped(&records, &encoded);
-        let places = encoded
-            .records
-            .iter()
-            .filter_map(|done| records.get(done.index));
-        let places = places.map(|r| (r.source_partition.as_ref(), r.source_offset.as_ref()));
-        let number = self.submitted.submit_records(places);
-        if self.parts.task.wants_commit_record() {
-            let mut records: Vec<Option<SourceRecord>> = records.into_iter().map(Some).collect();
-            let kept = encoded
-                .records
-                .iter()
-                .filter_map(|done| records.get_mut(done.index)?.take());
-            self.kept.insert(number, kept.collect());
+        let mut encoded = conversion.encode(&records, number, errors, metrics).await;
+        if errors.is_interrupted() {
+            return Ok(());
         }
-        self.append_records(&encoded, number).await
+        self.report_dropped(&records, &encoded);
+        let places = tracked(&records, &encoded).map(|(record, sent)| {
+            let offset = record.source_offset.as_ref().filter(|_| sent);
+            (record.source_partition.as_ref(), offset)
+        });
+        self.submitted.submit_records(number, places);
+        let wants_records = self.parts.errors.wants_records();
+        if self.parts.task.wants_commit_record() || wants_records {
+            let kept = tracked(&records, &encoded);
+            let kept: Vec<_> = kept.map(|(record, _)| record.clone()).collect();
+            if !kept.is_empty() {
+                self.kept.insert(number, Kept::Records(kept));
+            }
+        }
+        let failure = encoded.failure.take();
+        self.append_records(&encoded, number).await?;
+        failure.map_or(Ok(()), Err)
     }
 
     /// Filtered and skipped records are done with (Kafka: `commitRecord(record, null)`).
@@ -405,7 +457,7 @@ impl Runner {
             return;
         }
         let mut kept = encoded.records.iter().map(|done| done.index).peekable();
-        for (index, record) in records.iter().enumerate() {
+        for (index, record) in records.iter().enumerate().take(encoded.reached) {
             if kept.next_if_eq(&index).is_none() {
                 self.committed_record(record, None);
             }
@@ -418,7 +470,7 @@ impl Runner {
         number: u64,
     ) -> Result<(), ConnectError> {
         let mut headers = Vec::new();
-        for (index, record) in encoded.records.iter().enumerate() {
+        for record in &encoded.records {
             let Some(topic) = self.topic(&record.topic).await? else {
                 return Ok(());
             };
@@ -437,10 +489,9 @@ impl Runner {
             self.parts
                 .metrics
                 .add_bytes(payload(&[record.key, record.value]));
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
             let token = RecordToken {
                 batch: number,
-                index,
+                index: record.slot,
             };
             if !self.append_record(topic, &produced, token).await? {
                 return Ok(());
@@ -465,8 +516,7 @@ impl Runner {
                     }
                 }
                 Err(error) => {
-                    self.refused("a record of the batch", error)?;
-                    self.submitted.acknowledge(token.batch, token.index, 1);
+                    self.refused(token, error).await?;
                     return Ok(true);
                 }
             }
@@ -475,7 +525,7 @@ impl Runner {
 
     /// Waits until the producer has room, settling acknowledgements meanwhile; `false` on a stop.
     async fn wait_for_room(&mut self) -> Result<bool, ConnectError> {
-        self.settle()?;
+        self.settle().await?;
         self.flush_if_due();
         let mut ready = pin!(self.parts.producer.ready());
         let mut stopped = pin!(self.parts.control.stopped());
@@ -491,20 +541,6 @@ impl Runner {
             Some(Err(error)) => Err(send_failed(error)),
             None => Ok(false),
         }
-    }
-
-    /// The producer refused a record: skipped where that is tolerated.
-    fn refused(&mut self, place: &str, error: ClientError) -> Result<(), ConnectError> {
-        if !matches!(error, ClientError::RecordTooLarge { .. }) {
-            return Err(send_failed(error));
-        }
-        let Parts {
-            errors, metrics, ..
-        } = self.split();
-        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask";
-        let error = ConnectError::connect(error.to_string())
-            .with_class("org.apache.kafka.common.errors.RecordTooLargeException");
-        errors.handle(Stage::KafkaProduce, class, place, error, metrics)
     }
 
     /// The handle of a topic, created by the connector's rules where needed; `None` on a stop.
@@ -543,15 +579,18 @@ impl Runner {
     }
 
     /// Takes acknowledgements and stores the offsets that became safe.
-    fn settle(&mut self) -> Result<(), ConnectError> {
+    async fn settle(&mut self) -> Result<(), ConnectError> {
         let mut acks = std::mem::take(&mut self.acks);
         self.parts.producer.take_acks(&mut acks);
         let mut outcome = Ok(());
         for ack in acks.drain(..) {
-            let settled = self.settle_one(&ack);
-            outcome = outcome.and(settled);
+            match &ack.result {
+                Ok(_) => self.settle_one(&ack),
+                Err(error) => outcome = outcome.and(self.refused_later(&ack, error).await),
+            }
         }
         self.acks = acks;
+        self.settle_dead_letters()?;
         self.parts.metrics.set_active(self.submitted.active());
         if self.last_store.elapsed() >= STORE_INTERVAL {
             self.store_offsets();
@@ -559,37 +598,11 @@ impl Runner {
         outcome
     }
 
-    fn settle_one(&mut self, ack: &Ack) -> Result<(), ConnectError> {
-        if let Err(error) = &ack.result {
-            self.refused_later(ack, error)?;
-        } else {
-            self.parts.metrics.add_written(u64::from(ack.count));
-            self.report_run(ack);
-        }
+    fn settle_one(&mut self, ack: &Ack) {
+        self.parts.metrics.add_written(u64::from(ack.count));
+        self.report_run(ack);
         self.submitted.acknowledge(ack.batch, ack.first, ack.count);
         self.report_committed(ack);
-        Ok(())
-    }
-
-    /// A record was given up by the producer after it had been taken.
-    fn refused_later(&mut self, ack: &Ack, error: &ClientError) -> Result<(), ConnectError> {
-        let topic = self.topics.iter().find(|(_, handle)| *handle == ack.topic);
-        let place = format!(
-            "{} records for topic '{}'",
-            ack.count,
-            topic.map_or("unknown", |(name, _)| name)
-        );
-        let Parts {
-            errors, metrics, ..
-        } = self.split();
-        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask";
-        let cause = ConnectError::connect(error.to_string());
-        errors
-            .handle(Stage::KafkaProduce, class, &place, cause, metrics)
-            .map_err(|error| {
-                ConnectError::connect("Unrecoverable exception from producer send callback")
-                    .with_source(error)
-            })
     }
 
     /// Tells the task where a run of records is, which its batch's tracking still knows.
@@ -622,8 +635,11 @@ impl Runner {
 
     /// Calls `commit_record` for each record of an acknowledged run.
     fn report_committed(&mut self, ack: &Ack) {
-        let Some(records) = self.kept.get_mut(&ack.batch) else {
-            return;
+        if !self.parts.task.wants_commit_record() {
+            return self.forget(ack.batch);
+        }
+        let Some(Kept::Records(records)) = self.kept.get(&ack.batch) else {
+            return self.forget(ack.batch);
         };
         let range = ack.first as usize..(ack.first + ack.count) as usize;
         let records: Vec<SourceRecord> = match records.get(range) {
@@ -645,8 +661,13 @@ impl Runner {
             };
             self.committed_record(record, written.as_ref().map(|(place, at)| (place, *at)));
         }
-        if !self.submitted.has_batch(ack.batch) {
-            self.kept.remove(&ack.batch);
+        self.forget(ack.batch);
+    }
+
+    /// Keeps nothing of a batch any longer once all of it is acknowledged.
+    fn forget(&mut self, batch: u64) {
+        if !self.kept.is_empty() && !self.submitted.has_batch(batch) {
+            self.kept.remove(&batch);
         }
     }
 
@@ -721,8 +742,12 @@ impl Runner {
                 "records were not acknowledged within offset.flush.timeout.ms; they will be sent again after the next start"
             );
         }
-        if let Err(error) = self.settle() {
+        if let Err(error) = self.settle().await {
             tracing::warn!(%error, "records failed while the task was ending");
+        }
+        self.parts.errors.flush(limit).await;
+        if let Err(error) = self.settle_dead_letters() {
+            tracing::warn!(%error, "dead letters failed while the task was ending");
         }
         self.store_offsets();
         if let Some(flush) = self.flush.take() {
@@ -735,6 +760,7 @@ impl Runner {
         }
         self.parts.task.stop().await;
         producer.close(PRODUCER_CLOSE.min(limit)).await;
+        self.parts.errors.close(PRODUCER_CLOSE.min(limit)).await;
         self.parts.topics.close().await;
     }
 
@@ -752,6 +778,24 @@ struct Parts<'a> {
     conversion: &'a mut SourceConversion,
     errors: &'a mut ErrorHandler,
     metrics: &'a TaskMetrics,
+}
+
+/// The records that are tracked, in order, and whether they are sent: those that are not wait for their
+/// dead letter.
+fn tracked<'a>(
+    records: &'a [SourceRecord],
+    encoded: &'a EncodedRecords,
+) -> impl Iterator<Item = (&'a SourceRecord, bool)> {
+    let mut dead = encoded.dead.iter().copied().peekable();
+    let mut sent = encoded.records.iter().map(|done| done.index).peekable();
+    std::iter::from_fn(move || {
+        let dead_first = match (dead.peek(), sent.peek()) {
+            (Some(dead), Some(sent)) => dead < sent,
+            (dead, _) => dead.is_some(),
+        };
+        let index = if dead_first { dead.next() } else { sent.next() };
+        Some((records.get(index?)?, !dead_first))
+    })
 }
 
 async fn flush_store(store: &OffsetStore, limit: Duration) -> bool {
