@@ -10,6 +10,7 @@ use crate::api::{
     ConfigMap, ConnectError, Connector, ConnectorKind, Converter, HeaderConverter, Predicate,
     SinkTask, SourceMap, SourceTask, Transformation,
 };
+use crate::config::PluginKeys;
 use crate::config::connector::StepKind;
 use crate::connectors::{
     NumberedTasks, datagen, file_stream, mirror, mock, null_sink, schema_source, verifiable,
@@ -286,6 +287,31 @@ impl Plugins {
         Some(config_def())
     }
 
+    /// The keys of all transformations and predicates by class, for [`crate::config::reference`]. The
+    /// classes for keys and for values share theirs.
+    pub fn step_keys_by_class(&self) -> Vec<PluginKeys> {
+        let transformations = self.transformations.iter();
+        let predicates = self.predicates.iter();
+        let all = transformations
+            .map(|plugin| (plugin.class, plugin.config_def))
+            .chain(predicates.map(|plugin| (plugin.class, plugin.config_def)));
+        let mut sections: Vec<PluginKeys> = Vec::new();
+        for (class, config_def) in all {
+            let name = class.rsplit('.').next().unwrap_or(class);
+            let (base, part) = name.split_once('$').unwrap_or((name, ""));
+            match sections.last_mut() {
+                Some(last) if last.title == format!("{base}$Key") && part == "Value" => {
+                    last.title.push_str(&format!(", {name}"));
+                }
+                _ => sections.push(PluginKeys {
+                    title: name.to_owned(),
+                    keys: config_def(),
+                }),
+            }
+        }
+        sections
+    }
+
     /// A transformation made from the texts below `transforms.<alias>.`.
     ///
     /// # Errors
@@ -534,6 +560,21 @@ mod tests {
                 assert_eq!(made.class_name(), plugin.class);
             }
         }
+    }
+
+    /// `RINGMAIN_WRITE_REFERENCE=1 cargo test reference` writes the file anew.
+    #[test]
+    fn the_committed_reference_is_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/REFERENCE.md");
+        let made = crate::config::reference(&Plugins::builtin().step_keys_by_class());
+        if std::env::var_os("RINGMAIN_WRITE_REFERENCE").is_some() {
+            std::fs::write(&path, &made).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == made,
+            "configs/REFERENCE.md is out of date: run RINGMAIN_WRITE_REFERENCE=1 cargo test reference"
+        );
     }
 
     #[test]

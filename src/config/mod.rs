@@ -25,7 +25,7 @@ pub mod worker;
 pub use connector::ConnectorConfig;
 pub use error::ConfigError;
 pub use file::MAX_FILE_BYTES;
-pub use reference::reference;
+pub use reference::{PluginKeys, reference};
 pub use unknown::Warning;
 pub use worker::{PluginConfig, WorkerConfig};
 

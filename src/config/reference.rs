@@ -9,14 +9,24 @@ use crate::api::{ConfigMap, ConnectorKind};
 
 const HEAD: &str = "# Configuration reference
 
-Made from the definitions in `src/config` by `config::reference()`; a test holds this file to them.
+Made from the definitions in `src/config` and `src/transforms` by `config::reference()`; a test holds this file to
+them.
 Names and types are Kafka 4.3.1's; keys that Kafka does not have say *Ours*. Where a default differs from
 what Kafka Connect gives its tasks, the description says so.
 
 ";
 
-/// Markdown tables of all keys.
-pub fn reference() -> String {
+/// The keys of plugins that are nobody's of this room.
+#[derive(Debug, Clone)]
+pub struct PluginKeys {
+    /// The classes that share them.
+    pub title: String,
+    /// The keys.
+    pub keys: ConfigDef,
+}
+
+/// Markdown tables of all keys. `steps` are those of transformations and predicates.
+pub fn reference(steps: &[PluginKeys]) -> String {
     let mut out = HEAD.to_owned();
     let standalone = worker::standalone_def();
     table(&mut out, "Standalone worker", "", standalone.keys());
@@ -29,7 +39,7 @@ pub fn reference() -> String {
             .keys()
             .filter(|key| !standalone.contains(&key.name)),
     );
-    connectors(&mut out);
+    connectors(&mut out, steps);
     for (kind, title, note) in [
         (
             ClientKind::Producer,
@@ -52,7 +62,7 @@ pub fn reference() -> String {
     out
 }
 
-fn connectors(out: &mut String) {
+fn connectors(out: &mut String, steps: &[PluginKeys]) {
     let source = connector::connector_def(ConnectorKind::Source);
     let sink = connector::connector_def(ConnectorKind::Sink);
     let shared = source.keys().filter(|key| sink.contains(&key.name));
@@ -83,9 +93,15 @@ fn connectors(out: &mut String) {
     table(
         out,
         "Transformations and predicates",
-        "For each NAME in `transforms` and `predicates`; the plugin's own keys stand beside them.",
+        "For each NAME in `transforms` and `predicates`; the class's own keys, which follow by class, stand \
+         beside them as `transforms.NAME.KEY` and `predicates.NAME.KEY`.",
         of("transforms.").chain(of("predicates.")),
     );
+    for PluginKeys { title, keys } in steps {
+        if keys.keys().next().is_some() {
+            table(out, title, "", keys.keys());
+        }
+    }
     table(
         out,
         "Topic creation",
@@ -196,25 +212,10 @@ fn write_line(out: &mut String, line: &str) {
 mod tests {
     use super::*;
 
-    /// `RINGMAIN_WRITE_REFERENCE=1 cargo test reference` writes the file anew.
-    #[test]
-    fn the_committed_table_is_up_to_date() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/REFERENCE.md");
-        let made = reference();
-        if std::env::var_os("RINGMAIN_WRITE_REFERENCE").is_some() {
-            std::fs::write(&path, &made).unwrap();
-        }
-        let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(
-            committed == made,
-            "configs/REFERENCE.md is out of date: run RINGMAIN_WRITE_REFERENCE=1 cargo test reference"
-        );
-    }
-
     #[test]
     fn every_row_has_as_many_cells_as_the_head() {
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
-        let text = reference();
+        let text = reference(&[]);
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert!(rows.len() > 150, "{} rows", rows.len());
         for row in rows {

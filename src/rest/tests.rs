@@ -592,7 +592,15 @@ fn plugins_are_listed_sinks_first_and_described() {
         .collect();
     let mut order = kinds.clone();
     order.dedup();
-    assert_eq!(order, ["sink", "source", "converter", "header_converter"]);
+    let expected = [
+        "sink",
+        "source",
+        "transformation",
+        "predicate",
+        "converter",
+        "header_converter",
+    ];
+    assert_eq!(order, expected);
     let keys = fixture
         .get("/connector-plugins/FileStreamSink/config")
         .json();
@@ -602,6 +610,10 @@ fn plugins_are_listed_sinks_first_and_described() {
     );
     let converter = fixture.get("/connector-plugins/JsonConverter/config");
     assert_eq!(converter.status, 200);
+    let class = "org.apache.kafka.connect.transforms.HoistField$Key";
+    let path = format!("/connector-plugins/{class}/config");
+    let keys = fixture.get(&path).json();
+    assert_eq!(keys[0]["name"], "field");
 }
 
 #[test]

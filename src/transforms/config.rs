@@ -30,9 +30,13 @@ pub(super) fn invalid(key: &str, value: &str, reason: &str) -> ConnectError {
 
 /// A list with at least one entry; entries may repeat.
 pub(super) fn non_empty_list() -> Validator {
-    Validator::custom("non-empty list", |value| match value {
-        Some(ConfigData::List(items)) if !items.is_empty() => Ok(()),
-        _ => Err("Empty list".to_owned()),
+    Validator::custom_text("non-empty list", |name, value| {
+        let shown = match value {
+            Some(ConfigData::List(items)) if !items.is_empty() => return Ok(()),
+            Some(_) => "[]",
+            None => "null",
+        };
+        Err(invalid(name, shown, "Empty list").message().to_owned())
     })
 }
 
