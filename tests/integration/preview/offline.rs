@@ -323,6 +323,33 @@ fn lines_come_out_as_they_come_in() {
 }
 
 #[test]
+fn the_time_zone_is_that_of_tz() {
+    let dir = scratch_dir("preview");
+    let connector = sink()
+        .set("value.converter", JSON)
+        .set("transforms", "key")
+        .set(
+            "transforms.key.type",
+            "org.apache.kafka.connect.transforms.ValueToKey",
+        )
+        .set("transforms.key.fields", "at")
+        .write(&dir.path().join("c.properties"));
+    let value = r#"{"schema":{"type":"struct","fields":[{"field":"at","type":"int64",
+        "name":"org.apache.kafka.connect.data.Timestamp","version":1,"optional":false}],
+        "optional":false},"payload":{"at":0}}"#;
+    let line = record("t", None, Some(value)).to_string();
+    for (zone, key) in [
+        ("UTC", "Struct{at=Thu Jan 01 00:00:00 UTC 1970}"),
+        ("Asia/Tokyo", "Struct{at=Thu Jan 01 09:00:00 JST 1970}"),
+    ] {
+        let mut command = command(&[&connector]);
+        command.env("TZ", zone).args(["--input", "-"]);
+        let answers = run(&mut command, line.as_bytes()).answers();
+        assert_eq!(answers[0]["key"], base64(key), "{zone}");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_records_take_seconds() {
     let dir = scratch_dir("preview");
     let json = sink()

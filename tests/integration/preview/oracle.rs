@@ -9,6 +9,8 @@ use super::{base64, command, run, sink};
 use crate::common::pipeline::{BYTES, JSON, STRING};
 use crate::common::{Kafka, PATIENCE, Process, Properties, kafka, scratch_dir};
 
+/// Texts of dates follow the time zone: one that is easy to get wrong.
+const ZONE: &str = "America/St_Johns";
 const TRANSFORMS: &str = "org.apache.kafka.connect.transforms";
 
 /// Bytes of keys, values and headers of all sorts, good and bad.
@@ -205,6 +207,70 @@ fn running() -> Vec<Properties> {
     ]
 }
 
+/// Chains of transforms, and failures while writing back.
+fn chains() -> Vec<Properties> {
+    let number = |name: &str| format!("org.apache.kafka.connect.converters.{name}Converter");
+    let hoist = |connector| step(connector, "hoist", "HoistField$Value", &[("field", "x")]);
+    let route = [("regex", "(a)\\..*|t"), ("replacement", "to-$1")];
+    vec![
+        hoist(json_value(false)),
+        hoist(json_value(true)),
+        // Written back: a struct by a converter of numbers, and by one of texts.
+        hoist(sink().set("value.converter", number("Integer"))),
+        hoist(sink()),
+        step(
+            sink().set("header.converter", number("Integer")),
+            "add",
+            "InsertHeader",
+            &[("header", "new"), ("value.literal", "text")],
+        ),
+        step(
+            sink(),
+            "add",
+            "InsertHeader",
+            &[("header", "new"), ("value.literal", "[1, 2]")],
+        ),
+        step(
+            json_value(true).set("key.converter", number("Long")),
+            "key",
+            "ValueToKey",
+            &[("fields", "a")],
+        ),
+        // A date in a key that is written as text shows in the time zone.
+        step(json_value(true), "key", "ValueToKey", &[("fields", "at,d")]),
+        step(json_value(false), "key", "ValueToKey", &[("fields", "a,d")]),
+        step(
+            json_value(false),
+            "one",
+            "ExtractField$Value",
+            &[("field", "e")],
+        ),
+        step(
+            json_value(true),
+            "one",
+            "ExtractField$Value",
+            &[("field", "b")],
+        ),
+        step(
+            step(
+                json_value(true),
+                "name",
+                "SetSchemaMetadata$Value",
+                &[("schema.name", "p.New"), ("schema.version", "7")],
+            ),
+            "route",
+            "RegexRouter",
+            &route,
+        ),
+        step(
+            json_value(false),
+            "some",
+            "ReplaceField$Value",
+            &[("exclude", "b,zeta"), ("renames", "a:z")],
+        ),
+    ]
+}
+
 /// Configurations that Apache refuses, some at the start of a task only.
 fn refused() -> Vec<Properties> {
     let insert = |settings: &[(&str, &str)]| step(sink(), "in", "InsertField$Value", settings);
@@ -252,7 +318,7 @@ fn case(dir: &Path, number: usize, connector: &Properties, input: &Path) -> Case
 
 fn ask_apache(kafka: &Kafka, dir: &Path, worker: &Path, cases: &[Case]) {
     let mut java = kafka.java(512, "ERROR");
-    java.env("TZ", "UTC")
+    java.env("TZ", ZONE)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/PreviewOracle.java"))
         .arg(worker);
     for case in cases {
@@ -292,7 +358,8 @@ fn records_fare_as_with_apaches_converters_and_transforms() {
     let input = dir.path().join("input.json");
     let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
     fs::write(&input, lines).unwrap();
-    let (running, refused) = (running(), refused());
+    let (mut running, refused) = (running(), refused());
+    running.extend(chains());
     let all = running.iter().chain(&refused).enumerate();
     let cases: Vec<Case> = all
         .map(|(number, connector)| case(dir.path(), number, connector, &input))
@@ -304,6 +371,7 @@ fn records_fare_as_with_apaches_converters_and_transforms() {
         let apaches = fs::read_to_string(&case.apaches).unwrap();
         let mut command = command(&[&case.connector]);
         command
+            .env("TZ", ZONE)
             .arg("--worker")
             .arg(&worker)
             .arg("--input")
