@@ -50,7 +50,7 @@ enum Command {
 struct Compare {
     /// Names or groups, see `perf list`; without any, --set.
     scenarios: Vec<String>,
-    /// All scenarios of a set: core (the aims, about twenty minutes) or full (everything, about an hour).
+    /// All scenarios of a set: core (the aims, about half an hour) or full (everything, about an hour).
     #[arg(long, value_parser = ["core", "full"])]
     set: Option<String>,
     /// Rounds of each system; without, what the scenario says (3 for most).

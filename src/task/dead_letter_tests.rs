@@ -385,7 +385,7 @@ impl SinkTask for Picky {
                 let error = ConnectError::data("the target refuses it");
                 let answer = reporter.report(batch, *index, error).await;
                 let told = answer.as_ref().map_err(|error| error.message().to_owned());
-                self.answers.borrow_mut().push(told.map(|()| ()));
+                self.answers.borrow_mut().push(told.copied());
                 if !self.swallows {
                     answer?;
                 }

@@ -70,13 +70,16 @@ fn bytes() -> Converters {
     }
 }
 
+/// Headers as text, in order.
+pub(super) type TextHeaders = Vec<(String, Option<String>)>;
+
 /// Takes records and acknowledges them when told.
 #[derive(Default)]
 pub(super) struct ScriptedProducer {
     /// Values taken, in order.
     pub(super) values: RefCell<Vec<Vec<u8>>>,
     /// Their headers.
-    pub(super) headers: RefCell<Vec<Vec<(String, Option<String>)>>>,
+    pub(super) headers: RefCell<Vec<TextHeaders>>,
     pub(super) pending: RefCell<VecDeque<RecordToken>>,
     pub(super) acks: RefCell<Vec<Ack>>,
     pub(super) changed: Notify,
