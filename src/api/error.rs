@@ -18,6 +18,10 @@ pub enum ErrorKind {
     SchemaBuilder,
     /// `ConfigException`: the configuration is at fault.
     Config,
+    /// No failure yet: a converter has to look something up first, see
+    /// [`Converter::resolve`](crate::api::Converter::resolve). Whoever converts resolves and calls again;
+    /// where it shows all the same, it reads as `RetriableException`.
+    Pending,
 }
 
 /// An error with its Kafka Connect class and an optional cause.
@@ -48,6 +52,11 @@ impl ConnectError {
     /// A failure that a later try may not meet (`RetriableException`).
     pub fn retriable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Retriable, message)
+    }
+
+    /// A converter that has to look something up first, see [`ErrorKind::Pending`].
+    pub fn pending(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Pending, message)
     }
 
     /// A record at fault (`DataException`).
@@ -85,6 +94,11 @@ impl ConnectError {
         self.kind == ErrorKind::Retriable
     }
 
+    /// Whether the converter that gave this has to look something up first, see [`ErrorKind::Pending`].
+    pub fn is_pending(&self) -> bool {
+        self.kind == ErrorKind::Pending
+    }
+
     /// The message without its causes.
     pub fn message(&self) -> &str {
         &self.message
@@ -94,7 +108,9 @@ impl ConnectError {
     pub fn java_class(&self) -> &'static str {
         self.class.unwrap_or(match self.kind {
             ErrorKind::Connect => "org.apache.kafka.connect.errors.ConnectException",
-            ErrorKind::Retriable => "org.apache.kafka.connect.errors.RetriableException",
+            ErrorKind::Retriable | ErrorKind::Pending => {
+                "org.apache.kafka.connect.errors.RetriableException"
+            }
             ErrorKind::Data => "org.apache.kafka.connect.errors.DataException",
             ErrorKind::SchemaBuilder => "org.apache.kafka.connect.errors.SchemaBuilderException",
             ErrorKind::Config => "org.apache.kafka.common.config.ConfigException",

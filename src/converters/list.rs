@@ -1,8 +1,8 @@
 //! The one list of bundled converters.
 
 use super::{
-    BooleanConverter, ByteArrayConverter, JsonConverter, NumberConverter, NumberType,
-    SimpleHeaderConverter, StringConverter,
+    AvroConverter, BooleanConverter, ByteArrayConverter, JsonConverter, JsonSchemaConverter,
+    NumberConverter, NumberType, SimpleHeaderConverter, StringConverter,
 };
 use crate::api::config_def::ConfigDef;
 use crate::api::{ConfigMap, ConnectError, Converter, HeaderConverter};
@@ -53,8 +53,22 @@ macro_rules! number_plugin {
     };
 }
 
+macro_rules! registry_plugin {
+    ($converter:ty, $simple:literal, $short:literal) => {
+        ConverterPlugin {
+            class: <$converter>::CLASS,
+            aliases: [$simple, $short],
+            config_def: <$converter>::config_def,
+            converter: Some(|config, is_key| Ok(Box::new(<$converter>::new(config, is_key)?))),
+            header_converter: <$converter>::for_headers,
+        }
+    };
+}
+
 /// Every bundled converter, by class name.
 pub const ALL: &[ConverterPlugin] = &[
+    registry_plugin!(AvroConverter, "AvroConverter", "Avro"),
+    registry_plugin!(JsonSchemaConverter, "JsonSchemaConverter", "JsonSchema"),
     plugin!(
         BooleanConverter::CLASS,
         ["BooleanConverter", "Boolean"],

@@ -1,7 +1,8 @@
 //! The bundled converters, between the bytes in Kafka and the data model (Kafka:
 //! `org.apache.kafka.connect.{json,storage,converters}`, contract 6).
 //!
-//! The room uses `api` alone and performs no I/O. An instance belongs to one task and runs on that
+//! The room uses `api` alone and performs no I/O, but for `registry`, which asks a schema registry through
+//! the shard's blocking pool when a schema is new. An instance belongs to one task and runs on that
 //! task's shard; buffers that records need live in it and are used again. Two roads lead through a
 //! converter: the struct road (`read`, `write`) with the whole data model, and the text road
 //! (`read_text`, `write_text`) without any. Both give the same bytes and the same errors; the property
@@ -16,6 +17,7 @@ mod config;
 mod json;
 mod list;
 mod number;
+mod registry;
 mod simple_header;
 mod string;
 
@@ -24,6 +26,7 @@ pub use byte_array::ByteArrayConverter;
 pub use json::JsonConverter;
 pub use list::{ALL, ConverterPlugin, NewConverter, NewHeaderConverter};
 pub use number::{NumberConverter, NumberType};
+pub use registry::{AvroConverter, JsonSchemaConverter, RegistryConverter};
 pub use simple_header::SimpleHeaderConverter;
 pub use string::StringConverter;
 

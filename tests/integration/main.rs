@@ -23,6 +23,7 @@ mod mirror;
 mod preview;
 mod rest;
 mod runtimes;
+mod schema_registry;
 mod standalone_files;
 mod tool_connectors;
 mod transforms;

@@ -3,6 +3,7 @@
 //! `parser` turns a text into flat nodes exactly as Jackson would accept it; `reader` and `schema` make
 //! values and schemas of those, `writer` goes the other way; `text` does without values.
 
+pub(super) mod access;
 mod base64;
 mod escape;
 mod parser;

@@ -9,6 +9,7 @@ pub(in crate::task) use source::{materialize, materialize_one};
 
 use crate::api::data::text::decode_utf8;
 use crate::api::{Converter, HeaderConverter, SliceForm, Value};
+use crate::task::errors::Stage;
 
 /// The converters of a task.
 pub struct Converters {
@@ -19,6 +20,26 @@ pub struct Converters {
     /// `header.converter`.
     pub header: Box<dyn HeaderConverter>,
 }
+
+impl Converters {
+    /// Whether keys or values may wait for a look-up.
+    fn look_up(&self) -> bool {
+        self.key.looks_up() || self.value.looks_up()
+    }
+
+    /// Looks up what the converter of `stage` asked for.
+    async fn resolve(&mut self, stage: Stage) {
+        match stage {
+            Stage::KeyConverter => self.key.resolve().await,
+            Stage::ValueConverter => self.value.resolve().await,
+            _ => {}
+        }
+    }
+}
+
+/// Most look-ups for one record: one for its key and one for its value are usual. A converter that asks on
+/// and on fails the record instead of holding up its task.
+const LOOKUPS_MAX: usize = 16;
 
 impl std::fmt::Debug for Converters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

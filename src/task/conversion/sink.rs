@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::Converters;
+use super::{Converters, LOOKUPS_MAX};
 use crate::api::data::text;
 use crate::api::{
     ConnectError, ConnectRecord, Header, RecordOrigin, SchemaAndValue, SinkBatch, SinkForm,
@@ -59,7 +59,8 @@ impl SinkConversion {
         errors: &mut ErrorHandler,
         metrics: &TaskMetrics,
     ) -> Result<SinkBatch, ConnectError> {
-        if self.form == SinkForm::Values || !self.chain.is_empty() {
+        let waits = self.converters.look_up();
+        if self.form == SinkForm::Values || !self.chain.is_empty() || waits {
             return self.build_records(fetched, errors, metrics).await;
         }
         let checks_keys = self.plan.key != Road::Slice;
@@ -328,7 +329,7 @@ impl SinkConversion {
     ) -> Result<Option<ConnectRecord>, Failure> {
         let mut retries = None;
         loop {
-            let failure = match self.build_one(fetched, record) {
+            let failure = match self.build_resolved(fetched, record).await {
                 Err(failure) => failure,
                 done => return done,
             };
@@ -338,6 +339,23 @@ impl SinkConversion {
                 Retry::GiveUp => return Err(failure),
             }
         }
+    }
+
+    /// As [`Self::build_one`], after the look-ups that the converters ask for.
+    async fn build_resolved(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+    ) -> Result<Option<ConnectRecord>, Failure> {
+        for _ in 0..LOOKUPS_MAX {
+            match self.build_one(fetched, record) {
+                Err((stage, _, error)) if error.is_pending() => {
+                    self.converters.resolve(stage).await;
+                }
+                done => return done,
+            }
+        }
+        self.build_one(fetched, record)
     }
 
     fn build_one(

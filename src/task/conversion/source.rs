@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Converters, slice_value};
+use super::{Converters, LOOKUPS_MAX, slice_value};
 use crate::api::{
     ConnectError, ConnectRecord, Converter, Header, RecordOrigin, SchemaAndValue, SliceBatch,
     SliceForm, SourceRecord, Span,
@@ -283,7 +283,7 @@ impl SourceConversion {
         let start = buffer.len();
         let mut retries = None;
         loop {
-            let failure = match self.encode_one(index, source, buffer) {
+            let failure = match self.encode_resolved(index, source, buffer).await {
                 Err(failure) => failure,
                 done => return done,
             };
@@ -294,6 +294,26 @@ impl SourceConversion {
                 Retry::GiveUp => return Err(failure),
             }
         }
+    }
+
+    /// As [`Self::encode_one`], after the look-ups that the converters ask for.
+    async fn encode_resolved(
+        &mut self,
+        index: usize,
+        source: &SourceRecord,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Option<Encoded>, Failure> {
+        let start = buffer.len();
+        for _ in 0..LOOKUPS_MAX {
+            match self.encode_one(index, source, buffer) {
+                Err((stage, _, error)) if error.is_pending() => {
+                    buffer.truncate(start);
+                    self.converters.resolve(stage).await;
+                }
+                done => return done,
+            }
+        }
+        self.encode_one(index, source, buffer)
     }
 
     fn encode_one(

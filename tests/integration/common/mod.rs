@@ -16,6 +16,7 @@ pub(crate) mod kafka;
 pub(crate) mod lines;
 pub(crate) mod oracle;
 pub(crate) mod pipeline;
+pub(crate) mod registry;
 pub(crate) mod ringmain;
 pub(crate) mod tools;
 

@@ -19,6 +19,7 @@ pub mod kafka;
 pub mod ports;
 pub mod process;
 pub mod properties;
+pub mod registry;
 
 pub use client::Client;
 pub use cluster::{ClusterOptions, KafkaCluster};
@@ -26,6 +27,7 @@ pub use kafka::{Jvm, Kafka};
 pub use ports::{free_port, try_free_port};
 pub use process::{Process, scratch_dir};
 pub use properties::Properties;
+pub use registry::{Python, SchemaRegistry};
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,15 @@
+//! How much one schema or one record may ask for. Far above what is in use, far below what hurts.
+
+/// Largest answer of a registry in bytes.
+pub(super) const ANSWER_MAX: u64 = 16 << 20;
+/// Most schemas that one schema may refer to, directly and through others.
+pub(super) const REFERENCES_MAX: usize = 256;
+/// Deepest nesting of types in a schema, and of values in schemaless data.
+pub(super) const DEPTH_MAX: usize = 100;
+/// Most types in a schema once every name is replaced by what it stands for.
+pub(super) const NODES_MAX: usize = 100_000;
+/// Most values without any bytes (nulls, empty records) in one record.
+pub(super) const EMPTY_VALUES_MAX: usize = 100_000;
+/// Longest unscaled value of a decimal in bytes: about ten thousand digits. Printing a number takes time
+/// that grows with the square of its length, and a shard must not be held up by one record.
+pub(super) const DECIMAL_BYTES_MAX: usize = 4096;

@@ -1,0 +1,315 @@
+//! Converters with a schema registry: a real registry, and the serializers of Python's confluent-kafka on
+//! the other side.
+
+use serde_json::{Value, json};
+
+use crate::common::client::Compression;
+use crate::common::registry::{Serializers, shared_registry};
+use crate::common::{
+    KafkaCluster, PATIENCE, Properties, Ringmain, Standalone, kafka, pipeline, wait_for, wait_until,
+};
+
+const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
+const JSON: &str = "io.confluent.connect.json.JsonSchemaConverter";
+
+/// A connector whose values go through a converter with the shared registry.
+fn with_registry(connector: Properties, converter: &str) -> Properties {
+    connector.set("value.converter", converter).set(
+        "value.converter.schema.registry.url",
+        shared_registry().url(),
+    )
+}
+
+fn schema_source(name: &str, topic: &str, count: usize) -> Properties {
+    Properties::new()
+        .set("name", name)
+        .set(
+            "connector.class",
+            "org.apache.kafka.connect.tools.SchemaSourceConnector",
+        )
+        .set("tasks.max", 1)
+        .set("topic", topic)
+        .set("num.messages", count)
+        .set("throughput", 100)
+        .set("multiple.schema", true)
+        .set("partition.count", 1)
+}
+
+/// A sink that writes what `topic` has into `out.txt`, and its files.
+fn text_sink(
+    cluster: &KafkaCluster,
+    name: &str,
+    topic: &str,
+    converter: &str,
+    more: &[(&str, &str)],
+) -> Standalone {
+    let files = Standalone::new(&pipeline::worker(&cluster.bootstrap()), &[]);
+    let sink = pipeline::file_sink(name, &files.dir().join("out.txt"), topic);
+    let sink = with_registry(sink, converter);
+    let sink = more
+        .iter()
+        .fold(sink, |sink, (key, value)| sink.set(key, value));
+    files.with_connectors(&[sink])
+}
+
+fn lines_when_there(files: &Standalone, count: usize) -> Vec<String> {
+    wait_for(&format!("{count} lines"), PATIENCE, || {
+        let text = String::from_utf8(files.read("out.txt")).unwrap();
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        (lines.len() >= count).then_some(lines)
+    })
+}
+
+/// SchemaSource → converter → topic → converter → FileStreamSink; gives the bytes in the topic.
+fn there_and_back(cluster: &KafkaCluster, kind: &str, converter: &str) -> (String, Vec<Vec<u8>>) {
+    let topic = format!("registry-{kind}");
+    cluster.client().create_topic(&topic, 1);
+    let source = schema_source(&format!("source-{kind}"), &topic, 6);
+    let source = with_registry(source, converter);
+    let worker = pipeline::worker(&cluster.bootstrap());
+    let ringmain = Standalone::new(&worker, &[source]).start();
+    cluster.client().wait_for_end_offset(&topic, 6, PATIENCE);
+    ringmain.stop_cleanly();
+    let files = text_sink(cluster, &format!("sink-{kind}"), &topic, converter, &[]);
+    let ringmain = files.start();
+    let lines = lines_when_there(&files, 6);
+    ringmain.stop_cleanly();
+    let expected = |seqno: usize| {
+        let text = if seqno % 2 == 1 { "string=def," } else { "" };
+        format!(
+            "Struct{{boolean=true,int=12,long=12,float=12.2,double=12.2,partitioning=0,{text}id=0,seqno={seqno}}}"
+        )
+    };
+    assert_eq!(lines, (0..6).map(expected).collect::<Vec<_>>());
+    let values = cluster.client().read_values(&topic);
+    (topic, values)
+}
+
+fn check_what_others_read(read: &[Value]) {
+    assert_eq!(read.len(), 6);
+    for (seqno, value) in read.iter().enumerate() {
+        assert_eq!(value["seqno"], json!(seqno), "{value}");
+        assert_eq!(value["boolean"], json!(true));
+        assert_eq!(value["double"], json!(12.2));
+        assert_eq!(value.get("string").is_some(), seqno % 2 == 1, "{value}");
+    }
+}
+
+#[test]
+fn structs_go_through_avro_and_others_read_them() {
+    let Some(kafka) = kafka() else { return };
+    let (topic, values) = there_and_back(kafka.shared_cluster(), "avro", AVRO);
+    let others = Serializers {
+        kind: "avro",
+        topic,
+        schema: String::new(),
+    };
+    check_what_others_read(&others.read(&values));
+}
+
+#[test]
+fn structs_go_through_json_schema_and_others_read_them() {
+    let Some(kafka) = kafka() else { return };
+    let (topic, values) = there_and_back(kafka.shared_cluster(), "json", JSON);
+    let others = Serializers {
+        kind: "json",
+        topic,
+        schema: String::new(),
+    };
+    check_what_others_read(&others.read(&values));
+}
+
+#[test]
+fn what_others_write_with_avro_is_read() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-others-avro");
+    cluster.client().create_topic(topic, 1);
+    let schema = json!({
+        "type": "record", "name": "Order", "namespace": "acme", "fields": [
+            {"name": "id", "type": "long"},
+            {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
+            {"name": "day", "type": {"type": "int", "logicalType": "date"}},
+            {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+            {"name": "suit", "type": {"type": "enum", "name": "Suit", "symbols": ["CLUBS", "HEARTS"]}},
+            {"name": "note", "type": ["null", "string"], "default": null},
+            {"name": "tags", "type": {"type": "array", "items": "string"}},
+            {"name": "count", "type": {"type": "map", "values": "int"}},
+            {"name": "raw", "type": {"type": "fixed", "name": "Two", "size": 2}},
+            {"name": "any", "type": ["int", "string", {"type": "record", "name": "In", "fields": [{"name": "x", "type": "double"}]}]},
+        ],
+    });
+    let others = Serializers {
+        kind: "avro",
+        topic: topic.to_owned(),
+        schema: schema.to_string(),
+    };
+    let values = [
+        json!({
+            "id": 1, "price": {"decimal": "12.34"}, "day": {"date": "2024-02-29"}, "at": {"millis": 1500},
+            "suit": "HEARTS", "note": "hi", "tags": ["a", "b"], "count": {"k": 3},
+            "raw": {"bytes": "YWI="}, "any": {"x": 0.5},
+        }),
+        json!({
+            "id": -2, "price": {"decimal": "-0.01"}, "day": {"date": "1969-12-31"}, "at": {"millis": 0},
+            "suit": "CLUBS", "note": null, "tags": [], "count": {}, "raw": {"bytes": "AAE="}, "any": "s",
+        }),
+    ];
+    cluster
+        .client()
+        .produce_values(topic, Compression::NoCompression, others.write(&values));
+    let files = text_sink(cluster, "others-avro", topic, AVRO, &[]);
+    let ringmain = files.start();
+    let lines = lines_when_there(&files, 2);
+    ringmain.stop_cleanly();
+    assert_eq!(
+        lines,
+        [
+            "Struct{id=1,price=12.34,day=Thu Feb 29 00:00:00 UTC 2024,at=Thu Jan 01 00:00:01 UTC 1970,\
+             suit=HEARTS,note=hi,tags=[a, b],count={k=3},raw=YWI=,any=Struct{In=Struct{x=0.5}}}",
+            "Struct{id=-2,price=-0.01,day=Wed Dec 31 00:00:00 UTC 1969,at=Thu Jan 01 00:00:00 UTC 1970,\
+             suit=CLUBS,tags=[],count={},raw=AAE=,any=Struct{string=s}}",
+        ]
+    );
+}
+
+#[test]
+fn what_others_write_with_json_schema_is_read() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-others-json");
+    cluster.client().create_topic(topic, 1);
+    let schema = json!({
+        "$schema": "http://json-schema.org/draft-07/schema#", "title": "Order", "type": "object",
+        "properties": {
+            "id": {"type": "integer", "connect.index": 0},
+            "note": {"oneOf": [{"type": "null"}, {"type": "string"}], "connect.index": 1},
+            "tags": {"type": "array", "items": {"type": "number"}, "connect.index": 2},
+        },
+        "required": ["id"],
+    });
+    let others = Serializers {
+        kind: "json",
+        topic: topic.to_owned(),
+        schema: schema.to_string(),
+    };
+    let values = [
+        json!({"id": 7, "note": "hi", "tags": [1, 2.5]}),
+        json!({"id": 8, "note": null, "tags": []}),
+    ];
+    cluster
+        .client()
+        .produce_values(topic, Compression::NoCompression, others.write(&values));
+    let files = text_sink(cluster, "others-json", topic, JSON, &[]);
+    let ringmain = files.start();
+    let lines = lines_when_there(&files, 2);
+    ringmain.stop_cleanly();
+    assert_eq!(
+        lines,
+        [
+            "Struct{id=7,note=hi,tags=[1.0, 2.5]}",
+            "Struct{id=8,tags=[]}"
+        ]
+    );
+}
+
+fn failing_sink(
+    cluster: &KafkaCluster,
+    topic: &str,
+    more: &[(&str, &str)],
+) -> (Standalone, Ringmain) {
+    let files = text_sink(cluster, topic, topic, AVRO, more);
+    let ringmain = files.launch();
+    (files, ringmain)
+}
+
+#[test]
+fn records_that_are_none_of_the_registrys_fail_the_task_or_are_skipped() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-bad");
+    cluster.client().create_topic(topic, 1);
+    let good = Serializers {
+        kind: "avro",
+        topic: topic.to_owned(),
+        schema: "\"string\"".to_owned(),
+    };
+    let mut values = vec![b"plain text".to_vec(), vec![0, 0x7f, 0, 0, 1, 2]];
+    values.extend(good.write(&[json!("fine")]));
+    cluster
+        .client()
+        .produce_values(topic, Compression::NoCompression, values);
+    let (_files, ringmain) = failing_sink(cluster, topic, &[]);
+    let trace = ringmain.wait_until_failed(topic);
+    for part in [
+        "VALUE_CONVERTER",
+        AVRO,
+        "DataException",
+        "Unknown magic byte!",
+        "offset=0",
+    ] {
+        assert!(trace.contains(part), "{part} in {trace}");
+    }
+    ringmain.stop();
+    let tolerant = [("errors.tolerance", "all"), ("errors.log.enable", "true")];
+    let (files, ringmain) = failing_sink(cluster, topic, &tolerant);
+    assert_eq!(lines_when_there(&files, 1), ["fine"]);
+    let log = ringmain.process().output();
+    assert!(
+        log.contains("Error retrieving Avro value schema for id 2130706433"),
+        "{log}"
+    );
+    ringmain.stop_cleanly();
+}
+
+#[test]
+fn a_registry_that_is_down_fails_the_task_at_the_converters_stage_and_retries_wait_for_it() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-down");
+    cluster.client().create_topic(topic, 1);
+    cluster
+        .client()
+        .produce_values(topic, Compression::NoCompression, [[0, 0, 0, 0, 1, 2]]);
+    let nobody = "http://127.0.0.1:1";
+    let down = [
+        ("value.converter.schema.registry.url", nobody),
+        ("value.converter.max.retries", "0"),
+    ];
+    let (_files, ringmain) = failing_sink(cluster, topic, &down);
+    let trace = ringmain.wait_until_failed(topic);
+    for part in [
+        "VALUE_CONVERTER",
+        "RetriableException",
+        nobody,
+        "schema for id 1",
+    ] {
+        assert!(trace.contains(part), "{part} in {trace}");
+    }
+    ringmain.stop();
+    // With retries the task waits, and stops at once when told to.
+    let patient = [down[0], down[1], ("errors.retry.timeout", "-1")];
+    let (_files, ringmain) = failing_sink(cluster, topic, &patient);
+    wait_until("the task to run", PATIENCE, || {
+        ringmain.process().output().contains("started")
+    });
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    ringmain.stop_cleanly();
+}
+
+#[test]
+fn without_registration_a_source_says_which_schema_is_missing() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-unregistered");
+    cluster.client().create_topic(topic, 1);
+    let source = with_registry(schema_source("unregistered", topic, 2), AVRO);
+    let source = source.set("value.converter.auto.register.schemas", false);
+    let worker = pipeline::worker(&cluster.bootstrap());
+    let ringmain = Standalone::new(&worker, &[source]).launch();
+    let trace = ringmain.wait_until_failed("unregistered");
+    for part in [
+        "VALUE_CONVERTER",
+        "DataException",
+        "subject registry-unregistered-value",
+        "auto.register.schemas",
+    ] {
+        assert!(trace.contains(part), "{part} in {trace}");
+    }
+    ringmain.stop();
+}
