@@ -43,8 +43,10 @@ use ringmain::task::errors::{ErrorHandler, ErrorPolicy};
 use ringmain::task::sink::{self, SinkParts};
 use ringmain::task::source::{self, SourceParts};
 use ringmain::task::submitted_records::SubmittedRecords;
+use ringmain::task::tape::compile::{Entry, Plugin, compile};
 use ringmain::task::topic_creation::TopicCreation;
-use ringmain::task::transformation_chain::TransformationChain;
+use ringmain::task::transformation_chain::{TransformationChain, TransformationStep};
+use ringmain::transforms::TRANSFORMS;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -218,9 +220,13 @@ fn fetch(bytes: &[u8]) -> FetchedRecords {
 /// Allocations for `BLOCKS` fetched batches of lines of `line_bytes`, from the fetch to the sink's
 /// write buffer and its write.
 fn of_sink(values: Values, line_bytes: usize) -> u64 {
+    of_sink_through(values, TransformationChain::default(), line_bytes)
+}
+
+/// As [`of_sink`], with transforms between the fetch and the sink.
+fn of_sink_through(values: Values, chain: TransformationChain, line_bytes: usize) -> u64 {
     let lines = lines(BLOCK / (line_bytes + 1), line_bytes);
     let bytes = input::batch(&lines, CompressionConfig::NONE, Vec::new());
-    let chain = TransformationChain::default();
     let mut conversion = SinkConversion::new(converters(values), chain, SinkForm::Text);
     let (mut errors, metrics) = (errors(), TaskMetrics::new());
     let counting = async move {
@@ -240,6 +246,58 @@ fn of_sink(values: Values, line_bytes: usize) -> u64 {
         of_this_thread() - before
     };
     run(RuntimeKind::Epoll, None, counting).unwrap()
+}
+
+/// Class without package and configuration of a transformation.
+type Step = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// Five transforms that all look into the value.
+const FIVE: [Step; 5] = [
+    (
+        "InsertField$Value",
+        &[
+            ("topic.field", "topic"),
+            ("timestamp.field", "time"),
+            ("static.field", "origin"),
+            ("static.value", "test"),
+        ],
+    ),
+    (
+        "ReplaceField$Value",
+        &[("exclude", "origin"), ("renames", "note:text")],
+    ),
+    ("Cast$Value", &[("spec", "id:string,user:boolean")]),
+    ("MaskField$Value", &[("fields", "text,time")]),
+    ("HoistField$Value", &[("field", "line")]),
+];
+
+/// A chain with its tape.
+fn chain_of(steps: &[Step]) -> TransformationChain {
+    let owned: Vec<_> = steps
+        .iter()
+        .map(|(name, pairs)| {
+            let class = format!("org.apache.kafka.connect.transforms.{name}");
+            (class, config(pairs))
+        })
+        .collect();
+    let entries: Vec<_> = owned
+        .iter()
+        .map(|(class, config)| Entry {
+            transformation: Plugin { class, config },
+            condition: None,
+        })
+        .collect();
+    let step = |(class, config): &(String, ConfigMap)| {
+        let known = TRANSFORMS.iter().find(|known| known.class == *class);
+        TransformationStep {
+            alias: class.clone(),
+            transformation: (known.unwrap().new)(config).unwrap(),
+            condition: None,
+        }
+    };
+    let tape = compile(&entries);
+    assert!(tape.is_some());
+    TransformationChain::new(owned.iter().map(step).collect()).with_tape(tape)
 }
 
 /// Holds counts for long lines and for lines half as long, twice as many per batch, to the bound, and to
@@ -300,6 +358,13 @@ fn json_objects_become_lines_without_an_allocation_per_record() {
     let _alone = alone();
     let counts = (of_sink(Values::Json, 127), of_sink(Values::Json, 63));
     assert_per_batch("fetch → file, JSON", counts.0, counts.1);
+}
+
+#[test]
+fn five_transforms_take_no_allocation_per_record() {
+    let _alone = alone();
+    let of = |line_bytes| of_sink_through(Values::Json, chain_of(&FIVE), line_bytes);
+    assert_per_batch("fetch → five transforms → file", of(127), of(63));
 }
 
 #[test]

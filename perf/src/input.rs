@@ -33,9 +33,29 @@ pub(crate) enum Form {
     JsonString,
     /// The same in JsonConverter's envelope with a schema.
     JsonEnvelope,
+    /// A JSON object in JsonConverter's envelope with the schema of a struct.
+    StructEnvelope,
     /// A Java map's text, as FileStreamSink prints a JSON object.
     JavaMap,
+    /// The same of an object that went through the transforms of the scenarios, see [`TRANSFORMED`].
+    TransformedMap,
+    /// A struct's text after the same transforms.
+    TransformedStruct,
 }
+
+/// What those transforms do: InsertField puts `origin`, ReplaceField leaves `active` out and calls `name`
+/// `user`, Cast makes a whole number of `amount` and a text of `id`. Names after and before, in the order
+/// of a struct's fields.
+const TRANSFORMED: [(&str, &str); 5] = [
+    ("id", "id"),
+    ("user", "name"),
+    ("amount", "whole"),
+    ("note", "note"),
+    ("origin", "origin"),
+];
+
+/// The schema of an object, as JsonConverter writes it.
+const SCHEMA: &[u8] = br#"{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"},{"type":"string","optional":false,"field":"name"},{"type":"double","optional":false,"field":"amount"},{"type":"boolean","optional":false,"field":"active"},{"type":"string","optional":false,"field":"note"}],"optional":false}"#;
 
 /// Makes records.
 #[derive(Debug)]
@@ -79,7 +99,19 @@ impl Generator {
     pub(crate) fn append(&self, index: u64, form: Form, out: &mut Vec<u8>) {
         match form {
             Form::Plain => self.plain(index, out),
-            Form::JavaMap => self.java_map(index, out),
+            Form::JavaMap => {
+                let keys = java_order(&["id", "name", "amount", "active", "note"], 16);
+                self.java_map(index, keys.iter().map(|key| (*key, *key)), out);
+            }
+            Form::TransformedMap => self.java_map(index, transformed_order(), out),
+            Form::TransformedStruct => self.structure(index, out),
+            Form::StructEnvelope => {
+                out.extend_from_slice(br#"{"schema":"#);
+                out.extend_from_slice(SCHEMA);
+                out.extend_from_slice(br#","payload":"#);
+                self.plain(index, out);
+                out.push(b'}');
+            }
             Form::JsonString => self.quoted(index, out),
             Form::JsonEnvelope => {
                 out.extend_from_slice(
@@ -122,32 +154,53 @@ impl Generator {
         }
     }
 
-    /// The object's members in the order of a `java.util.HashMap`.
-    fn java_map(&self, index: u64, out: &mut Vec<u8>) {
+    /// The object's members as a Java map prints them: names that it prints, and those of the object.
+    fn java_map(
+        &self,
+        index: u64,
+        members: impl IntoIterator<Item = (&'static str, &'static str)>,
+        out: &mut Vec<u8>,
+    ) {
+        for (at, (name, member)) in members.into_iter().enumerate() {
+            out.extend_from_slice(if at == 0 { b"{" } else { b", " });
+            self.member(index, name, member, out);
+        }
+        out.push(b'}');
+    }
+
+    /// As a Connect struct prints itself.
+    fn structure(&self, index: u64, out: &mut Vec<u8>) {
+        for (at, (name, member)) in TRANSFORMED.iter().enumerate() {
+            out.extend_from_slice(if at == 0 { b"Struct{" } else { b"," });
+            self.member(index, name, member, out);
+        }
+        out.push(b'}');
+    }
+
+    fn member(&self, index: u64, name: &str, member: &str, out: &mut Vec<u8>) {
         let fields = Fields::of(index);
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        match member {
+            "id" => append_digits(FIRST + index, out),
+            "name" => {
+                out.extend_from_slice(b"user-");
+                append_digits(fields.user, out);
+            }
+            "amount" => fields.append_amount(out),
+            "whole" => append_digits(fields.whole, out),
+            "active" => out.extend_from_slice(b"true"),
+            "origin" => out.extend_from_slice(b"perf"),
+            _ => self.note(index, out),
+        }
+    }
+
+    fn note(&self, index: u64, out: &mut Vec<u8>) {
         let mut plain = Vec::with_capacity(self.size);
         self.plain(index, &mut plain);
         let note = plain.windows(8).position(|w| w == b"\"note\":\"");
         let note = note.map_or(&[][..], |at| &plain[at + 8..plain.len() - 2]);
-        for (index_of_key, key) in java_order(&["id", "name", "amount", "active", "note"])
-            .iter()
-            .enumerate()
-        {
-            out.extend_from_slice(if index_of_key == 0 { b"{" } else { b", " });
-            out.extend_from_slice(key.as_bytes());
-            out.push(b'=');
-            match *key {
-                "id" => append_digits(FIRST + index, out),
-                "name" => {
-                    out.extend_from_slice(b"user-");
-                    append_digits(fields.user, out);
-                }
-                "amount" => fields.append_amount(out),
-                "active" => out.extend_from_slice(b"true"),
-                _ => out.extend_from_slice(note),
-            }
-        }
-        out.push(b'}');
+        out.extend_from_slice(note);
     }
 
     fn quoted(&self, index: u64, out: &mut Vec<u8>) {
@@ -225,17 +278,31 @@ fn append_digits(mut number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// Keys in the order in which a `java.util.HashMap` with 16 places gives them.
-fn java_order<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+/// Keys, given as they were put, in the order in which a `java.util.HashMap` with so many places gives
+/// them.
+fn java_order<'a>(keys: &[&'a str], places: u32) -> Vec<&'a str> {
     let place = |key: &str| {
         let hash = key.chars().fold(0_u32, |hash, letter| {
             hash.wrapping_mul(31).wrapping_add(u32::from(letter))
         });
-        (hash ^ (hash >> 16)) & 15
+        (hash ^ (hash >> 16)) & (places - 1)
     };
     let mut keys = keys.to_vec();
     keys.sort_by_key(|key| place(key));
     keys
+}
+
+/// Order after the transforms, each of which copies what the one before made into a map of 8 places.
+fn transformed_order() -> Vec<(&'static str, &'static str)> {
+    let mut keys = java_order(&["id", "name", "amount", "active", "note"], 16);
+    keys.push("origin");
+    let inserted = java_order(&keys, 8);
+    let kept = inserted.iter().filter(|key| **key != "active");
+    let renamed: Vec<_> = kept
+        .map(|key| if *key == "name" { "user" } else { *key })
+        .collect();
+    let before = |name: &&str| TRANSFORMED.iter().find(|(after, _)| after == name).copied();
+    java_order(&renamed, 8).iter().filter_map(before).collect()
 }
 
 /// SplitMix64's finish: neighbouring numbers become unrelated ones.
@@ -275,7 +342,10 @@ mod tests {
             Form::Plain,
             Form::JsonString,
             Form::JsonEnvelope,
+            Form::StructEnvelope,
             Form::JavaMap,
+            Form::TransformedMap,
+            Form::TransformedStruct,
         ];
         for (data, size) in [
             (Data::Text, 16),
@@ -285,7 +355,13 @@ mod tests {
         ] {
             let generator = Generator::new(data, size);
             for form in forms {
-                if form == Form::JavaMap && data == Data::Text {
+                let of_objects = [
+                    Form::StructEnvelope,
+                    Form::JavaMap,
+                    Form::TransformedMap,
+                    Form::TransformedStruct,
+                ];
+                if data == Data::Text && of_objects.contains(&form) {
                     continue;
                 }
                 for index in [0, 1, 9, 123_456_789] {
@@ -318,6 +394,35 @@ mod tests {
             let envelope: serde_json::Value = serde_json::from_slice(&envelope).unwrap();
             assert_eq!(envelope["payload"], text.as_str());
         }
+    }
+
+    #[test]
+    fn transformed_objects_are_what_the_transforms_make() {
+        let generator = Generator::new(Data::Json, 84);
+        let text = |form| {
+            let mut out = Vec::new();
+            generator.append(3, form, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let map = text(Form::TransformedMap);
+        for member in [
+            "id=1000000003",
+            "user=user-100003",
+            "amount=10003",
+            "origin=perf",
+        ] {
+            assert!(map.contains(member), "{map}");
+        }
+        assert!(!map.contains("active") && !map.contains("name="), "{map}");
+        let structure = text(Form::TransformedStruct);
+        let start = "Struct{id=1000000003,user=user-100003,amount=10003,note=";
+        assert!(structure.starts_with(start), "{structure}");
+        assert!(structure.ends_with(",origin=perf}"), "{structure}");
+        let envelope: serde_json::Value =
+            serde_json::from_str(&text(Form::StructEnvelope)).unwrap();
+        assert_eq!(envelope["payload"]["name"], "user-100003");
+        let fields = envelope["schema"]["fields"].as_array().unwrap();
+        assert_eq!(fields.len(), 5);
     }
 
     #[test]

@@ -33,6 +33,9 @@ const BUNDLED: &[(&str, &str)] = &[
     bundled!("idle"),
     bundled!("file-to-topic-json-schemas"),
     bundled!("topic-to-file-json-objects"),
+    bundled!("topic-to-file-json-transforms"),
+    bundled!("topic-to-file-json-schemas-transforms"),
+    bundled!("filter-by-header"),
     bundled!("generate"),
     bundled!("topic-to-nothing"),
     bundled!("sizes-file-to-topic"),
@@ -85,6 +88,8 @@ pub(crate) enum Converter {
     JsonSchemas,
     /// JsonConverter without schemas; values are JSON objects.
     JsonObjects,
+    /// JsonConverter with schemas; values are structs.
+    JsonSchemasObjects,
 }
 
 /// What can be set, by a scenario and by options.
@@ -107,6 +112,10 @@ pub(crate) struct Settings {
     pub(crate) data: Data,
     /// How they stand in the topic.
     pub(crate) converter: Converter,
+    /// Whether records go through the transforms that `input` knows.
+    pub(crate) transformed: bool,
+    /// Of so many records one arrives: the others have a header `drop`.
+    pub(crate) one_of: u64,
     /// Longest time in seconds from the first record on; what has arrived then counts.
     pub(crate) budget: f64,
     /// Part of the records that warm up.
@@ -137,6 +146,8 @@ impl Default for Settings {
             batch_size: None,
             data: Data::Text,
             converter: Converter::String,
+            transformed: false,
+            one_of: 1,
             budget: 20.0,
             warm_up: crate::steady::WARM_UP,
             rate: 10_000,
@@ -194,13 +205,16 @@ impl Settings {
             Converter::String | Converter::Bytes | Converter::JsonObjects => Form::Plain,
             Converter::Json => Form::JsonString,
             Converter::JsonSchemas => Form::JsonEnvelope,
+            Converter::JsonSchemasObjects => Form::StructEnvelope,
         }
     }
 
     /// Form of a record in a file that a sink wrote.
     pub(crate) fn form_in_file(&self) -> Form {
         match self.converter {
+            Converter::JsonObjects if self.transformed => Form::TransformedMap,
             Converter::JsonObjects => Form::JavaMap,
+            Converter::JsonSchemasObjects => Form::TransformedStruct,
             _ => Form::Plain,
         }
     }
@@ -216,6 +230,12 @@ impl Settings {
         let codecs = ["none", "gzip", "snappy", "lz4", "zstd"];
         if !codecs.contains(&self.compression.as_str()) {
             return wrong(format!("compression is one of {}", codecs.join(", ")));
+        }
+        if self.one_of == 0 || !self.records.is_multiple_of(self.one_of) {
+            return wrong("records are a multiple of one-of, which is at least 1".to_owned());
+        }
+        if self.converter == Converter::JsonSchemasObjects && !self.transformed {
+            return wrong("structs are known after their transforms only".to_owned());
         }
         if self.records == 0 || self.partitions < 1 || self.tasks == 0 {
             return wrong("records, partitions and tasks are at least 1".to_owned());
@@ -343,6 +363,9 @@ impl Scenario {
         put("partitions", s.partitions.to_string());
         put("tasks", s.tasks.to_string());
         put("compression", s.compression.clone());
+        if s.one_of > 1 {
+            put("arriving", format!("one of {}", s.one_of));
+        }
         let batch = s
             .batch_size
             .map_or("the system's default".to_owned(), |b| b.to_string());
@@ -364,6 +387,7 @@ fn converter_in_words(converter: Converter) -> &'static str {
         Converter::Json => "Json without schemas (strings)",
         Converter::JsonSchemas => "Json with schemas (strings)",
         Converter::JsonObjects => "Json without schemas (objects)",
+        Converter::JsonSchemasObjects => "Json with schemas (structs)",
     }
 }
 

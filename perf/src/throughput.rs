@@ -68,6 +68,7 @@ impl Input {
                     compression: compression(&settings.compression),
                     records: settings.records,
                     form: settings.form_in_topic(),
+                    one_of: settings.one_of,
                 };
                 let progress = &session.progress;
                 let filled = session
@@ -100,7 +101,8 @@ impl Input {
 #[derive(Debug)]
 enum Destination {
     Topic(String),
-    File(PathBuf, u64),
+    /// Bytes of a line, and of how many records one makes a line.
+    File(PathBuf, u64, u64),
     Group {
         group: String,
         topic: String,
@@ -123,7 +125,10 @@ impl Destination {
     fn records(&mut self, session: &mut Session, pid: i32) -> Result<u64> {
         match self {
             Self::Topic(topic) => session.wire.end_of(topic),
-            Self::File(path, each) => Ok(std::fs::metadata(path).map_or(0, |m| m.len()) / *each),
+            Self::File(path, line, one_of) => {
+                let lines = std::fs::metadata(path).map_or(0, |m| m.len()) / *line;
+                Ok(lines * *one_of)
+            }
             Self::Group {
                 group,
                 topic,
@@ -213,7 +218,7 @@ fn destination(job: &Job<'_>, input: &Input) -> Destination {
     match job.scenario.flow {
         Flow::TopicToFile | Flow::EmbeddedFiles => {
             let line = input.generator.length(settings.form_in_file()) + 1;
-            Destination::File(job.output_file.clone(), line as u64)
+            Destination::File(job.output_file.clone(), line as u64, settings.one_of)
         }
         Flow::TopicToNothing => Destination::Group {
             group: format!("connect-{}", job.name),
@@ -397,6 +402,7 @@ fn verification(
         generator: &input.generator,
         form,
         records: settings.records,
+        one_of: settings.one_of,
     };
     session.progress.begin("verifying", settings.records);
     match job.scenario.flow {

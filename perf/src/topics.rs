@@ -47,6 +47,8 @@ pub(crate) struct Fill<'a> {
     pub(crate) records: u64,
     /// As they stand in the topic.
     pub(crate) form: Form,
+    /// All but the first of so many in a row have a header `drop`.
+    pub(crate) one_of: u64,
 }
 
 impl Topics {
@@ -98,11 +100,14 @@ impl Topics {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                     break;
                 };
-                let batch = batch(
-                    generator,
-                    first..(first + each).min(fill.records),
-                    fill.form,
-                );
+                let indexes = first..(first + each).min(fill.records);
+                let mut batch = batch(generator, indexes.clone(), fill.form);
+                for (index, record) in indexes.zip(&mut batch) {
+                    if index % fill.one_of != 0 {
+                        let header = ("drop".to_owned(), b"by header".to_vec());
+                        record.headers.extend([header]);
+                    }
+                }
                 let client = Arc::clone(&clients[number % clients.len()]);
                 tasks.push(tokio::spawn(async move {
                     let outcome = client.produce(batch, fill.compression).await;

@@ -28,6 +28,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) form: Form,
     /// How many were put in.
     pub(crate) records: u64,
+    /// Of so many in a row the first should arrive.
+    pub(crate) one_of: u64,
 }
 
 impl Expected<'_> {
@@ -35,7 +37,8 @@ impl Expected<'_> {
     fn checksum(&self, wanted: impl Fn(u64) -> bool) -> u64 {
         let mut record = Vec::new();
         let mut sum = 0_u64;
-        for index in (0..self.records).filter(|index| wanted(*index)) {
+        let arriving = (0..self.records).filter(|index| index % self.one_of == 0);
+        for index in arriving.filter(|index| wanted(*index)) {
             record.clear();
             self.generator.append(index, self.form, &mut record);
             sum = sum.wrapping_add(checksum(&record));
@@ -123,7 +126,7 @@ impl Tally {
         reader: &str,
     ) -> Verification {
         let count = if whole {
-            expected.records
+            expected.records.div_ceil(expected.one_of)
         } else {
             self.seen.distinct
         };
@@ -232,6 +235,14 @@ mod tests {
     use crate::input::Data;
 
     fn tally_of(change: impl Fn(&mut Vec<Vec<u8>>), whole: bool) -> Verification {
+        tally_of_one_in(1, change, whole)
+    }
+
+    fn tally_of_one_in(
+        one_of: u64,
+        change: impl Fn(&mut Vec<Vec<u8>>),
+        whole: bool,
+    ) -> Verification {
         let generator = Generator::new(Data::Text, 50);
         let mut records: Vec<Vec<u8>> = (0..1000)
             .map(|index| {
@@ -249,6 +260,7 @@ mod tests {
             generator: &generator,
             form: Form::Plain,
             records: 1000,
+            one_of,
         };
         tally.verdict(&expected, whole, "test")
     }
@@ -270,6 +282,21 @@ mod tests {
         assert!(!holds(&tally_of(damage, false)));
         let replaced = |records: &mut Vec<Vec<u8>>| records[7] = records[8].clone();
         assert!(!holds(&tally_of(replaced, true)));
+    }
+
+    #[test]
+    fn records_that_should_have_been_dropped_are_found() {
+        let drop_most = |records: &mut Vec<Vec<u8>>| {
+            let mut index = 0;
+            records.retain(|_| {
+                index += 1;
+                index % 10 == 1
+            });
+        };
+        assert!(holds(&tally_of_one_in(10, drop_most, true)));
+        assert!(!holds(&tally_of_one_in(10, |_| {}, true)));
+        assert!(!holds(&tally_of_one_in(10, |_| {}, false)));
+        assert!(!holds(&tally_of(drop_most, true)));
     }
 
     #[test]

@@ -40,6 +40,17 @@ pub trait Converter {
         false
     }
 
+    /// Whether reading never fails, so that what nobody looks at need not be read.
+    fn reads_anything(&self) -> bool {
+        false
+    }
+
+    /// Whether values are read as JSON without schemas, as JsonConverter does with
+    /// `schemas.enable=false`: the tape road may then do it.
+    fn reads_schemaless_json(&self) -> bool {
+        false
+    }
+
     /// Reads the bytes of one record; `None` is Kafka's null.
     ///
     /// # Errors
@@ -118,6 +129,11 @@ pub trait HeaderConverter {
 
     /// See [`Converter::keeps_bytes`].
     fn keeps_bytes(&self) -> bool {
+        false
+    }
+
+    /// See [`Converter::reads_anything`].
+    fn reads_anything(&self) -> bool {
         false
     }
 

@@ -311,7 +311,7 @@ pub struct SinkBatch {
     pub values: SliceColumn,
     /// Headers of each record; empty when the plan found no use for them or no record has any.
     pub headers: Vec<Vec<Header>>,
-    /// Topic and partition of each record after transforms; `None` when no transform ran.
+    /// Topic and partition of each record after transforms; `None` when no transform could change them.
     pub routed: Option<Vec<(Rc<str>, Option<i32>)>>,
     /// Offset after the last record consumed, whether or not that record is in the batch.
     pub next_offset: i64,

@@ -47,6 +47,10 @@ macro_rules! headers_like_values {
                 crate::api::Converter::keeps_bytes(self)
             }
 
+            fn reads_anything(&self) -> bool {
+                crate::api::Converter::reads_anything(self)
+            }
+
             fn write_header(
                 &mut self,
                 topic: &str,

@@ -14,7 +14,7 @@
 mod boolean;
 mod byte_array;
 mod config;
-mod json;
+pub(crate) mod json;
 mod list;
 mod number;
 mod registry;

@@ -61,6 +61,10 @@ impl HeaderConverter for SimpleHeaderConverter {
         Ok(true)
     }
 
+    fn reads_anything(&self) -> bool {
+        true
+    }
+
     fn read_header(
         &mut self,
         _topic: &str,

@@ -86,6 +86,10 @@ impl Converter for StringConverter {
         Ok(true)
     }
 
+    fn reads_anything(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, _topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError> {
         let value = match bytes {
             None => Value::Null,

@@ -12,6 +12,7 @@ pub mod preview;
 pub mod sink;
 pub mod source;
 pub mod submitted_records;
+pub mod tape;
 pub mod topic_creation;
 pub mod transformation_chain;
 

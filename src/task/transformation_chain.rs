@@ -1,5 +1,7 @@
 //! Records through the transforms, in order (Kafka: `TransformationChain`, `TransformationStage`).
 
+use super::plan::Needs;
+use super::tape::Tape;
 use crate::api::{ConnectError, ConnectRecord, Predicate, RecordOrigin, Transformation};
 
 /// One entry of `transforms`: a transformation, and perhaps a predicate that it hangs on.
@@ -54,27 +56,54 @@ impl TransformationStep {
 
 /// The transforms of a task, in the order of `transforms`.
 #[derive(Debug, Default)]
-pub struct TransformationChain(Vec<TransformationStep>);
+pub struct TransformationChain {
+    steps: Vec<TransformationStep>,
+    /// The same as operations on a tape.
+    tape: Option<Box<Tape>>,
+}
 
 impl TransformationChain {
     /// A chain of `steps`.
     pub fn new(steps: Vec<TransformationStep>) -> Self {
-        Self(steps)
+        Self { steps, tape: None }
+    }
+
+    /// The same chain with what [`super::tape::compile`] made of it, if it made anything.
+    #[must_use]
+    pub fn with_tape(mut self, tape: Option<Tape>) -> Self {
+        self.tape = tape.map(Box::new);
+        self
+    }
+
+    /// The chain's tape, which it is left without.
+    pub fn take_tape(&mut self) -> Option<Box<Tape>> {
+        self.tape.take()
+    }
+
+    /// What the chain needs to see of a record.
+    pub fn needs(&self) -> Needs {
+        match &self.tape {
+            _ if self.steps.is_empty() => Needs::Nothing,
+            None => Needs::Values,
+            Some(tape) if tape.looks_into_value() => Needs::Members,
+            Some(tape) if tape.looks_at_value() => Needs::Nullness,
+            Some(_) => Needs::Envelope,
+        }
     }
 
     /// Whether records pass unchanged.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.steps.is_empty()
     }
 
     /// The steps, to look at.
     pub fn steps(&self) -> &[TransformationStep] {
-        &self.0
+        &self.steps
     }
 
     /// The steps, to make another chain of.
     pub fn into_steps(self) -> Vec<TransformationStep> {
-        self.0
+        self.steps
     }
 
     /// The record after all steps; `None` when one dropped it, which ends its way.
@@ -87,7 +116,7 @@ impl TransformationChain {
         origin: RecordOrigin<'_>,
     ) -> Result<Option<ConnectRecord>, (&'static str, ConnectError)> {
         let mut record = record;
-        for step in &mut self.0 {
+        for step in &mut self.steps {
             match step.apply(record, origin) {
                 Ok(Some(next)) => record = next,
                 Ok(None) => return Ok(None),

@@ -7,6 +7,7 @@ use crate::config::connector::{ConnectorConfig, PredicateConfig, TransformConfig
 use crate::config::{PluginConfig, WorkerConfig};
 use crate::plugins::Plugins;
 use crate::task::conversion::Converters;
+use crate::task::tape;
 use crate::task::transformation_chain::{Condition, TransformationChain, TransformationStep};
 
 /// The converters of a connector. One of its own hides the worker's with all its settings (contract
@@ -46,7 +47,35 @@ pub fn chain(
     let steps = steps.map_err(|error| {
         ConnectError::connect(format!("{}: {error}", error.java_class())).with_source(error)
     })?;
-    Ok(TransformationChain::new(steps))
+    let tape = tape::compile::compile(&entries(&steps, connector));
+    Ok(TransformationChain::new(steps).with_tape(tape))
+}
+
+/// The steps by their full class names, with their configurations.
+fn entries<'a>(
+    steps: &'a [TransformationStep],
+    connector: &'a ConnectorConfig,
+) -> Vec<tape::compile::Entry<'a>> {
+    let entry = |(step, config): (&'a TransformationStep, &'a TransformConfig)| {
+        let predicates = &connector.predicates;
+        let condition = step.condition.as_ref().and_then(|condition| {
+            let alias = config.predicate.as_ref()?;
+            let listed = predicates.iter().find(|listed| listed.alias == *alias)?;
+            let plugin = tape::compile::Plugin {
+                class: condition.predicate.class_name(),
+                config: &listed.plugin.config,
+            };
+            Some((plugin, condition.negate))
+        });
+        tape::compile::Entry {
+            transformation: tape::compile::Plugin {
+                class: step.transformation.class_name(),
+                config: &config.plugin.config,
+            },
+            condition,
+        }
+    };
+    steps.iter().zip(&connector.transforms).map(entry).collect()
 }
 
 fn step(

@@ -361,6 +361,7 @@ fn check(session: &Session, job: &Job<'_>, run: &mut Run) -> Result<()> {
         generator: &generator,
         form: crate::input::Form::Plain,
         records,
+        one_of: 1,
     };
     let verification = tally.verdict(&expected, true, reader);
     let holds = verify::holds(&verification);

@@ -30,7 +30,7 @@ fn worker(job: &Job<'_>, port: u16) -> Properties {
         Converter::String => (STRING, None),
         Converter::Bytes => (BYTES, None),
         Converter::Json | Converter::JsonObjects => (JSON, Some(false)),
-        Converter::JsonSchemas => (JSON, Some(true)),
+        Converter::JsonSchemas | Converter::JsonSchemasObjects => (JSON, Some(true)),
     };
     let key = if converter == BYTES { BYTES } else { STRING };
     let mut worker = Properties::new()

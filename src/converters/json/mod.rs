@@ -1,7 +1,8 @@
 //! JSON with or without a schema envelope (Kafka: `org.apache.kafka.connect.json.JsonConverter`).
 //!
 //! `parser` turns a text into flat nodes exactly as Jackson would accept it; `reader` and `schema` make
-//! values and schemas of those, `writer` goes the other way; `text` does without values.
+//! values and schemas of those, `writer` goes the other way; `text` does without values. Nodes and text
+//! are also what the tape road of `task/` works on.
 
 pub(super) mod access;
 mod base64;
@@ -18,10 +19,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use self::parser::{Document, ParseError};
+pub(crate) use self::parser::{Document, Kind, View};
+pub(crate) use self::reader::{double, long};
+pub(crate) use self::text::Printer;
+
+use self::parser::ParseError;
 use self::reader::Reader;
 use self::schema::{ReadCache, WriteCache};
-use self::text::Printer;
 use self::writer::{DecimalFormat, Writer};
 use super::config::{converter_def, headers_like_values, parse, serialization_error};
 use crate::api::config_def::{ConfigDef, ConfigKey, Importance, Validator, Width};
@@ -256,6 +260,10 @@ impl Converter for JsonConverter {
             None => Ok(SchemaAndValue::NULL),
             Some(bytes) => self.read_document(bytes),
         }
+    }
+
+    fn reads_schemaless_json(&self) -> bool {
+        !self.schemas_enable
     }
 
     fn write_text_road(&self) -> TextRoad {

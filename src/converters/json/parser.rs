@@ -19,15 +19,15 @@ const KEPT_BYTES: usize = 1 << 20;
 /// Why a text is no JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {offset}")]
-pub(super) struct ParseError {
+pub(crate) struct ParseError {
     /// Position in the UTF-8 form of the input.
-    pub(super) offset: usize,
-    pub(super) what: &'static str,
+    pub(crate) offset: usize,
+    pub(crate) what: &'static str,
 }
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Null,
     False,
     True,
@@ -59,7 +59,7 @@ pub(super) struct Node {
 
 /// The nodes of one JSON value and the buffers they need.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub(crate) struct Document {
     nodes: Vec<Node>,
     unescaped: String,
     open: Vec<u32>,
@@ -69,7 +69,7 @@ pub(super) struct Document {
 
 /// A parsed document beside the text it refers to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     nodes: &'a [Node],
     source: &'a str,
     unescaped: &'a str,
@@ -82,7 +82,7 @@ impl Document {
     }
 
     /// Parses the first value of `input`.
-    pub(super) fn parse<'a>(&'a mut self, input: &'a [u8]) -> Result<View<'a>, ParseError> {
+    pub(crate) fn parse<'a>(&'a mut self, input: &'a [u8]) -> Result<View<'a>, ParseError> {
         let source = match plain_utf8(input) {
             Some(source) => {
                 self.recoded = String::new();
@@ -131,12 +131,12 @@ fn plain_utf8(input: &[u8]) -> Option<&str> {
 
 impl<'a> View<'a> {
     /// Index of the outermost value; `None` if the input was blank.
-    pub(super) fn root(self) -> Option<usize> {
+    pub(crate) fn root(self) -> Option<usize> {
         (!self.nodes.is_empty()).then_some(0)
     }
 
     #[inline]
-    pub(super) fn kind(self, index: usize) -> Kind {
+    pub(crate) fn kind(self, index: usize) -> Kind {
         self.nodes.get(index).map_or(Kind::Null, |node| node.kind)
     }
 
@@ -161,13 +161,13 @@ impl<'a> View<'a> {
     }
 
     /// Number of elements or members, duplicates included.
-    pub(super) fn len(self, index: usize) -> usize {
+    pub(crate) fn len(self, index: usize) -> usize {
         self.nodes.get(index).map_or(0, |node| node.len as usize)
     }
 
     /// The text of a text node.
     #[inline]
-    pub(super) fn text(self, index: usize) -> &'a str {
+    pub(crate) fn text(self, index: usize) -> &'a str {
         let Some(node) = self.nodes.get(index) else {
             return "";
         };
@@ -182,7 +182,7 @@ impl<'a> View<'a> {
     /// Appends the text of a text node. Short texts move 16 bytes at a time: a call of `memcpy` costs
     /// more than they do.
     #[inline]
-    pub(super) fn append_text(self, index: usize, out: &mut Vec<u8>) {
+    pub(crate) fn append_text(self, index: usize, out: &mut Vec<u8>) {
         let Some(node) = self.nodes.get(index) else {
             return;
         };
@@ -239,7 +239,7 @@ impl<'a> View<'a> {
 
     /// Indexes of an object's names and values, duplicates included.
     #[inline]
-    pub(super) fn entries(self, index: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn entries(self, index: usize) -> impl Iterator<Item = (usize, usize)> {
         let mut at = index + 1;
         (0..self.len(index)).map(move |_| {
             let name = at;
@@ -249,7 +249,7 @@ impl<'a> View<'a> {
     }
 
     /// The value of an object's last member called `name`; `None` also when this is no object.
-    pub(super) fn get(self, index: usize, name: &str) -> Option<usize> {
+    pub(crate) fn get(self, index: usize, name: &str) -> Option<usize> {
         if self.kind(index) != Kind::Object {
             return None;
         }

@@ -285,14 +285,7 @@ impl<'a> Reader<'a> {
     }
 
     fn long(self, at: usize) -> i64 {
-        match self.view.kind(at) {
-            Kind::Integer => {
-                let (digits, negative) = self.view.integer(at);
-                wrap_digits(digits.bytes(), negative)
-            }
-            Kind::Fraction => wrap_fraction(self.view.fraction(at)),
-            _ => 0,
-        }
+        long(self.view, at)
     }
 
     /// `intValue` of a number.
@@ -309,19 +302,7 @@ impl<'a> Reader<'a> {
     }
 
     fn double(self, at: usize) -> f64 {
-        match self.view.kind(at) {
-            Kind::Integer => {
-                let (digits, negative) = self.view.integer(at);
-                let number = digits.parse().unwrap_or(0.0);
-                if negative && number != 0.0 {
-                    -number
-                } else {
-                    number
-                }
-            }
-            Kind::Fraction => parse_double(self.view.fraction(at)),
-            _ => 0.0,
-        }
+        double(self.view, at)
     }
 
     fn float(self, at: usize) -> f32 {
@@ -357,6 +338,35 @@ impl<'a> Reader<'a> {
                 BigDecimal::new(integer(&digits, parts.negative), scale)
             }
         }
+    }
+}
+
+/// The low 64 bits of a number's whole part; 0 for anything else.
+pub(crate) fn long(view: View<'_>, at: usize) -> i64 {
+    match view.kind(at) {
+        Kind::Integer => {
+            let (digits, negative) = view.integer(at);
+            wrap_digits(digits.bytes(), negative)
+        }
+        Kind::Fraction => wrap_fraction(view.fraction(at)),
+        _ => 0,
+    }
+}
+
+/// A number as a double; 0 for anything else.
+pub(crate) fn double(view: View<'_>, at: usize) -> f64 {
+    match view.kind(at) {
+        Kind::Integer => {
+            let (digits, negative) = view.integer(at);
+            let number = digits.parse().unwrap_or(0.0);
+            if negative && number != 0.0 {
+                -number
+            } else {
+                number
+            }
+        }
+        Kind::Fraction => parse_double(view.fraction(at)),
+        _ => 0.0,
     }
 }
 

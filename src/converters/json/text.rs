@@ -8,7 +8,7 @@ use crate::api::data::{java_hash, text};
 
 /// Buffers for printing maps in Java's order.
 #[derive(Debug, Default)]
-pub(super) struct Printer {
+pub(crate) struct Printer {
     /// Bucket, name and value of the entries of all maps that are being printed.
     entries: Vec<Entry>,
 }
@@ -53,8 +53,8 @@ fn print_plain_text(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 impl Printer {
-    /// Recursion is bounded by the depth that the parser allows.
-    fn print(&mut self, view: View<'_>, at: usize, out: &mut Vec<u8>) {
+    /// Appends `String.valueOf` of a value. Recursion is bounded by the depth that the parser allows.
+    pub(crate) fn print(&mut self, view: View<'_>, at: usize, out: &mut Vec<u8>) {
         match view.kind(at) {
             Kind::Null => out.extend_from_slice(b"null"),
             Kind::False => out.extend_from_slice(b"false"),

@@ -2,6 +2,7 @@
 
 mod sink;
 mod source;
+mod transform;
 
 pub use sink::SinkConversion;
 pub use source::{Encoded, EncodedRecords, Rewritten, SourceConversion};

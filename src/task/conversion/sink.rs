@@ -13,30 +13,29 @@ use crate::metrics::TaskMetrics;
 use crate::record::{RecordRef, headers};
 use crate::shard::{PooledVec, take_vec};
 use crate::task::errors::{ErrorHandler, Failure, Origin, Retry, Stage};
-use crate::task::plan::{Plan, Road};
+use crate::task::plan::{Plan, Road, Transforms};
+use crate::task::tape::Tape;
 use crate::task::transformation_chain::TransformationChain;
 
 /// Converts what a consumer fetched into what a sink task wants.
 #[derive(Debug)]
 pub struct SinkConversion {
-    converters: Converters,
+    pub(super) converters: Converters,
     chain: TransformationChain,
-    form: SinkForm,
-    plan: Plan,
+    /// What the chain was compiled to; `None` also while it runs.
+    pub(super) tape: Option<Box<Tape>>,
+    pub(super) form: SinkForm,
+    pub(super) plan: Plan,
     scratch: Vec<u8>,
 }
 
 impl SinkConversion {
     /// Plans the roads for a task that wants `form`.
-    pub fn new(converters: Converters, chain: TransformationChain, form: SinkForm) -> Self {
-        let plan = Plan::sink(
-            form,
-            &*converters.key,
-            &*converters.value,
-            !chain.is_empty(),
-        );
+    pub fn new(converters: Converters, mut chain: TransformationChain, form: SinkForm) -> Self {
+        let plan = Plan::sink(form, &*converters.key, &*converters.value, chain.needs());
         Self {
             converters,
+            tape: chain.take_tape(),
             chain,
             form,
             plan,
@@ -60,11 +59,20 @@ impl SinkConversion {
         metrics: &TaskMetrics,
     ) -> Result<SinkBatch, ConnectError> {
         let waits = self.converters.look_up();
-        if self.form == SinkForm::Values || !self.chain.is_empty() || waits {
-            return self.build_records(fetched, errors, metrics).await;
+        match self.plan.transforms {
+            Transforms::None if self.form != SinkForm::Values && !waits => {}
+            Transforms::None | Transforms::Struct => {
+                return self.build_records(fetched, errors, metrics).await;
+            }
+            Transforms::Beside | Transforms::Tape => {
+                return self.transform(fetched, errors, metrics).await;
+            }
         }
         let checks_keys = self.plan.key != Road::Slice;
-        let has_headers = fetched.records.iter().any(|record| record.header_count > 0);
+        let reads_any_header = self.converters.header.reads_anything();
+        let has_headers = fetched.records.iter().any(|record| {
+            record.header_count > 0 && !(reads_any_header && well_formed(record, &fetched.buffer))
+        });
         let checks =
             (checks_keys && fetched.records.iter().any(|r| !r.key.is_null())) || has_headers;
         if self.plan.value == Road::Slice && !checks {
@@ -213,7 +221,7 @@ impl SinkConversion {
         }
     }
 
-    fn check_key(
+    pub(super) fn check_key(
         &mut self,
         topic: &str,
         record: &RecordRef,
@@ -236,19 +244,20 @@ impl SinkConversion {
         checked.map_err(|error| (Stage::KeyConverter, converter.class_name(), error))
     }
 
-    fn check_headers(
+    pub(super) fn check_headers(
         &mut self,
         topic: &str,
         record: &RecordRef,
         buffer: &[u8],
     ) -> Result<(), Failure> {
-        if record.header_count == 0 {
+        let reads_any = self.converters.header.reads_anything();
+        if record.header_count == 0 || (reads_any && well_formed(record, buffer)) {
             return Ok(());
         }
         self.read_headers(topic, record, buffer).map(|_| ())
     }
 
-    fn read_text(
+    pub(super) fn read_text(
         &mut self,
         topic: &str,
         record: &RecordRef,
@@ -265,7 +274,7 @@ impl SinkConversion {
             }
             (Road::Rewrite, Some(bytes)) => converter.read_text(topic, bytes, out),
             (Road::PassThrough | Road::Slice | Road::Rewrite, None) => return Ok(Span::NULL),
-            (Road::Struct, bytes) => converter
+            (Road::Tape | Road::Struct, bytes) => converter
                 .read(topic, bytes)
                 .map(|read| text::append(&read.value, out)),
         };
@@ -297,7 +306,7 @@ impl SinkConversion {
     }
 
     /// The struct road.
-    async fn build_records(
+    pub(super) async fn build_records(
         &mut self,
         fetched: FetchedRecords,
         errors: &mut ErrorHandler,
@@ -477,7 +486,12 @@ fn text_column(values: &[SchemaAndValue]) -> SliceColumn {
     }
 }
 
-fn span_of(start: usize, end: usize) -> Result<Span, ConnectError> {
+/// Whether the headers of a record can be told apart.
+fn well_formed(record: &RecordRef, buffer: &[u8]) -> bool {
+    headers(buffer, record.headers, record.header_count).all(|header| header.is_ok())
+}
+
+pub(super) fn span_of(start: usize, end: usize) -> Result<Span, ConnectError> {
     let too_large = |_| ConnectError::data("a batch of converted records is larger than 4 GiB");
     let len = u32::try_from(end - start).map_err(too_large)?;
     Ok(Span {

@@ -12,7 +12,8 @@ use crate::clients::RecordToken;
 use crate::metrics::TaskMetrics;
 use crate::shard::{PooledVec, take_vec};
 use crate::task::errors::{ErrorHandler, Failure, Origin, Retry, SourceOrigin, Stage};
-use crate::task::plan::{Plan, Road};
+use crate::task::plan::{Needs, Plan, Road};
+use crate::task::tape::Tape;
 use crate::task::transformation_chain::TransformationChain;
 
 /// Converts what a source task yields.
@@ -20,6 +21,8 @@ use crate::task::transformation_chain::TransformationChain;
 pub struct SourceConversion {
     converters: Converters,
     chain: TransformationChain,
+    /// What the chain was compiled to.
+    tape: Option<Box<Tape>>,
 }
 
 /// Keys and values of a slice batch after conversion; spans of skipped records are unspecified.
@@ -77,14 +80,41 @@ pub struct EncodedRecords {
 
 impl SourceConversion {
     /// Converts through these.
-    pub fn new(converters: Converters, chain: TransformationChain) -> Self {
-        Self { converters, chain }
+    pub fn new(converters: Converters, mut chain: TransformationChain) -> Self {
+        Self {
+            converters,
+            tape: chain.take_tape(),
+            chain,
+        }
+    }
+
+    /// What the chain needs to see; of a tape, only what it makes of topics is of use here.
+    fn needs(&self) -> Needs {
+        match &self.tape {
+            _ if self.chain.is_empty() => Needs::Nothing,
+            Some(tape) if tape.looks_at_topic_only() => Needs::Topic,
+            _ => Needs::Values,
+        }
+    }
+
+    /// The topic of a slice batch that [`Self::takes_slices`] after the transforms; `None` when only the
+    /// struct road can tell, or drops its records.
+    pub fn route(&mut self, topic: &Rc<str>) -> Option<Rc<str>> {
+        match &mut self.tape {
+            Some(tape) => tape.route_topic(topic).ok().flatten(),
+            None => Some(Rc::clone(topic)),
+        }
     }
 
     /// The roads of slice batches of `form`.
     pub fn plan(&self, form: SliceForm) -> Plan {
         let Converters { key, value, .. } = &self.converters;
-        Plan::source(form, &**key, &**value, !self.chain.is_empty())
+        Plan::source(form, &**key, &**value, self.needs())
+    }
+
+    /// The roads of full records.
+    pub fn plan_records(&self) -> Plan {
+        Plan::full(!self.chain.is_empty())
     }
 
     /// The roads of whole record batches.
@@ -104,7 +134,7 @@ impl SourceConversion {
         let fits = |road| match road {
             Road::PassThrough | Road::Slice => true,
             Road::Rewrite => required,
-            Road::Struct => false,
+            Road::Tape | Road::Struct => false,
         };
         fits(plan.value) && (batch.keys.is_none() || fits(plan.key))
     }

@@ -13,14 +13,9 @@ use crate::shard;
 use crate::storage::OffsetStore;
 use crate::task::conversion::{SourceConversion, materialize};
 use crate::task::errors::ErrorHandler;
-use crate::task::plan::{Plan, Road};
+use crate::task::plan::Plan;
 use crate::task::source::{ConnectorOffsets, records_of};
 
-/// Records take the full data model.
-const STRUCT: Plan = Plan {
-    key: Road::Struct,
-    value: Road::Struct,
-};
 /// Wait after a retriable error of `poll`, and after an empty batch.
 const POLL_RETRY: Duration = Duration::from_millis(100);
 
@@ -161,8 +156,8 @@ impl SourcePreview {
                 };
                 (form, self.planned.plan(batch.form))
             }
-            SourceBatch::Slices(_) => ("slices, made into records", STRUCT),
-            SourceBatch::Records(_) => ("records", STRUCT),
+            SourceBatch::Slices(_) => ("slices, made into records", self.planned.plan_records()),
+            SourceBatch::Records(_) => ("records", self.planned.plan_records()),
             SourceBatch::Batches(_) => ("record batches", self.planned.plan_batches()),
         };
         Roads { form, plan }

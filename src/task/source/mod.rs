@@ -299,8 +299,14 @@ impl Runner {
         }
         self.parts.metrics.add_polled(batch.len() as u64);
         match batch {
-            SourceBatch::Slices(batch) if self.parts.conversion.takes_slices(&batch) => {
-                self.send_slices(batch).await
+            SourceBatch::Slices(mut batch) if self.parts.conversion.takes_slices(&batch) => {
+                match self.parts.conversion.route(&batch.topic) {
+                    Some(topic) => {
+                        batch.topic = topic;
+                        self.send_slices(batch).await
+                    }
+                    None => self.send_records(materialize(&batch)).await,
+                }
             }
             SourceBatch::Slices(batch) => self.send_records(materialize(&batch)).await,
             SourceBatch::Records(records) => self.send_records(records).await,

@@ -1,0 +1,68 @@
+//! One record on its way through the operations.
+
+use std::rc::Rc;
+
+use super::maps::Maps;
+use crate::api::Span;
+use crate::converters::json::View;
+use crate::record::headers;
+
+/// Headers of a record as they came.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::task) struct RawHeaders<'a> {
+    /// What `span` is a range of.
+    pub(in crate::task) buffer: &'a [u8],
+    /// Headers on the wire, well-formed.
+    pub(in crate::task) span: Span,
+    /// How many.
+    pub(in crate::task) count: u32,
+}
+
+/// What operations did to the names of headers; values are of no use to whoever gets text.
+#[derive(Debug, Clone)]
+pub(super) enum HeaderEdit {
+    /// A header of this name was appended.
+    Add(Rc<str>),
+    /// All headers of these names went.
+    Drop(Rc<[Box<str>]>),
+}
+
+/// A record while operations change it. Key and value are in [`Maps`] where somebody looks into them.
+#[derive(Debug)]
+pub(super) struct TapeRecord<'a> {
+    /// The parsed value.
+    pub(super) view: View<'a>,
+    pub(super) value: &'a mut Maps,
+    /// Topic, after routers.
+    pub(super) topic: Rc<str>,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    /// Milliseconds since the epoch, if the record has a timestamp.
+    pub(super) timestamp: Option<i64>,
+    pub(super) headers: RawHeaders<'a>,
+    pub(super) edits: &'a mut Vec<HeaderEdit>,
+}
+
+impl TapeRecord<'_> {
+    /// Whether there is a header of this name at present.
+    pub(super) fn has_header(&self, name: &str) -> bool {
+        for edit in self.edits.iter().rev() {
+            match edit {
+                HeaderEdit::Add(added) if **added == *name => return true,
+                HeaderEdit::Drop(names) if names.iter().any(|dropped| **dropped == *name) => {
+                    return false;
+                }
+                HeaderEdit::Add(_) | HeaderEdit::Drop(_) => {}
+            }
+        }
+        let RawHeaders {
+            buffer,
+            span,
+            count,
+        } = self.headers;
+        count > 0
+            && headers(buffer, span, count)
+                .map_while(Result::ok)
+                .any(|header| header.key == name.as_bytes())
+    }
+}

@@ -1,0 +1,672 @@
+//! The tape road beside the struct road: the same text, topic and time for each record, the same records
+//! dropped, the same errors.
+
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::compile::{Entry, Plugin, compile};
+use crate::api::{ConfigMap, SinkForm, SliceColumn, TopicPartition};
+use crate::clients::FetchedRecords;
+use crate::converters::{JsonConverter, SimpleHeaderConverter, StringConverter};
+use crate::metrics::TaskMetrics;
+use crate::record::{
+    BatchBuilder, Batches, CompressionConfig, DecodeOptions, ProducerFields, RecordHeader, decode,
+};
+use crate::task::conversion::{Converters, SinkConversion};
+use crate::task::errors::{ErrorHandler, ErrorPolicy, Tolerance};
+use crate::task::plan::Transforms;
+use crate::task::transformation_chain::{Condition, TransformationChain, TransformationStep};
+use crate::transforms::{PREDICATES, TRANSFORMS};
+
+/// Class without package, and configuration.
+#[derive(Debug, Clone)]
+struct Spec {
+    class: String,
+    config: Vec<(&'static str, String)>,
+}
+
+#[derive(Debug, Clone)]
+struct StepSpec {
+    transformation: Spec,
+    condition: Option<(Spec, bool)>,
+}
+
+#[derive(Debug, Clone)]
+struct Input {
+    value: Option<String>,
+    headers: Vec<(&'static str, &'static str)>,
+    timestamp: i64,
+}
+
+fn spec(class: &str, config: &[(&'static str, &str)]) -> Spec {
+    let owned = |(key, value): &(&'static str, &str)| (*key, (*value).to_owned());
+    Spec {
+        class: class.to_owned(),
+        config: config.iter().map(owned).collect(),
+    }
+}
+
+impl Spec {
+    fn class(&self) -> String {
+        format!("org.apache.kafka.connect.transforms.{}", self.class)
+    }
+
+    fn config(&self) -> ConfigMap {
+        let entry =
+            |(key, value): &(&'static str, String)| ((*key).to_owned(), Some(value.clone()));
+        self.config.iter().map(entry).collect()
+    }
+}
+
+fn steps(specs: &[StepSpec]) -> Vec<TransformationStep> {
+    let step = |spec: &StepSpec| {
+        let class = spec.transformation.class();
+        let known = TRANSFORMS.iter().find(|known| known.class == class);
+        let known = known.unwrap_or_else(|| panic!("no {class}"));
+        TransformationStep {
+            alias: "a".to_owned(),
+            transformation: (known.new)(&spec.transformation.config()).unwrap(),
+            condition: spec
+                .condition
+                .as_ref()
+                .map(|(predicate, negate)| Condition {
+                    predicate: {
+                        let class = predicate.class();
+                        let known = PREDICATES.iter().find(|known| known.class == class);
+                        (known.unwrap().new)(&predicate.config()).unwrap()
+                    },
+                    negate: *negate,
+                }),
+        }
+    };
+    specs.iter().map(step).collect()
+}
+
+fn tape(specs: &[StepSpec]) -> Option<super::Tape> {
+    let owned: Vec<_> = specs
+        .iter()
+        .map(|spec| {
+            let of = |spec: &Spec| (spec.class(), spec.config());
+            let condition = spec.condition.as_ref();
+            (
+                of(&spec.transformation),
+                condition.map(|(predicate, negate)| (of(predicate), *negate)),
+            )
+        })
+        .collect();
+    let entries: Vec<_> = owned
+        .iter()
+        .map(|((class, config), condition)| Entry {
+            transformation: Plugin { class, config },
+            condition: condition
+                .as_ref()
+                .map(|((class, config), negate)| (Plugin { class, config }, *negate)),
+        })
+        .collect();
+    compile(&entries)
+}
+
+/// What came out: offset, time, topic and text of each record, how many were dropped and failed.
+#[derive(Debug, PartialEq)]
+struct Output {
+    records: Vec<(i64, i64, String, String)>,
+    skipped: u64,
+    errors: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Values {
+    Json,
+    Enveloped,
+    String,
+}
+
+fn converters(values: Values) -> Converters {
+    let none = ConfigMap::new();
+    let json = |schemas: &str| {
+        let mut config = ConfigMap::new();
+        config.insert("schemas.enable".to_owned(), Some(schemas.to_owned()));
+        Box::new(JsonConverter::new(&config, false).unwrap())
+    };
+    Converters {
+        key: Box::new(StringConverter::new(&none, true).unwrap()),
+        value: match values {
+            Values::Json => json("false"),
+            Values::Enveloped => json("true"),
+            Values::String => Box::new(StringConverter::new(&none, false).unwrap()),
+        },
+        header: Box::new(SimpleHeaderConverter::new(&none).unwrap()),
+    }
+}
+
+fn fetch(inputs: &[Input]) -> FetchedRecords {
+    let mut builder = BatchBuilder::new(Vec::new(), CompressionConfig::NONE);
+    for input in inputs {
+        let headers: Vec<_> = input
+            .headers
+            .iter()
+            .map(|(key, value)| RecordHeader {
+                key: key.as_bytes(),
+                value: Some(value.as_bytes()),
+            })
+            .collect();
+        let value = input.value.as_ref().map(String::as_bytes);
+        builder.append(input.timestamp, Some(b"k"), value, &headers);
+    }
+    builder.finish(&ProducerFields::NONE, 0).unwrap();
+    let bytes = builder.into_bytes();
+    let mut records = Vec::new();
+    for batch in Batches::new(&bytes) {
+        let options = DecodeOptions::default();
+        decode(&batch.unwrap(), &options, &mut Vec::new(), &mut records).unwrap();
+    }
+    FetchedRecords {
+        source: TopicPartition::new("topic-1", 3),
+        buffer: bytes.into(),
+        next_offset: inputs.len() as i64,
+        log_append_time: false,
+        records,
+    }
+}
+
+fn convert(conversion: &mut SinkConversion, inputs: &[Input]) -> Output {
+    let policy = ErrorPolicy {
+        tolerance: Tolerance::All,
+        ..ErrorPolicy::default()
+    };
+    let mut errors = ErrorHandler::new("c-0".to_owned(), policy);
+    let metrics = TaskMetrics::new();
+    let done = conversion.convert(fetch(inputs), &mut errors, &metrics);
+    let batch = done.now_or_never().unwrap().unwrap();
+    let SliceColumn::Slices { buffer, spans, .. } = &batch.values else {
+        panic!("a text sink gets slices");
+    };
+    let topic = |index: usize| match &batch.routed {
+        Some(routed) => {
+            assert_eq!(routed[index].1, Some(3));
+            routed[index].0.to_string()
+        }
+        None => batch.source.topic.to_string(),
+    };
+    let text = |index: usize| {
+        let bytes = spans[index].of(buffer).unwrap_or(b"null");
+        String::from_utf8(bytes.to_vec()).unwrap()
+    };
+    let record = |index| {
+        (
+            batch.offsets[index],
+            batch.timestamps[index],
+            topic(index),
+            text(index),
+        )
+    };
+    let read = metrics.read();
+    Output {
+        records: (0..batch.len()).map(record).collect(),
+        skipped: read.skipped,
+        errors: read.errors,
+    }
+}
+
+/// Converts on both roads, twice, since buffers and answers are kept.
+fn both(values: Values, specs: &[StepSpec], inputs: &[Input]) -> (Output, Output) {
+    let tape = tape(specs).expect("a chain that a tape can do");
+    let chain = TransformationChain::new(steps(specs)).with_tape(Some(tape));
+    let mut by_tape = SinkConversion::new(converters(values), chain, SinkForm::Text);
+    assert_ne!(by_tape.plan().transforms, Transforms::Struct);
+    let chain = TransformationChain::new(steps(specs));
+    let mut by_struct = SinkConversion::new(converters(values), chain, SinkForm::Text);
+    assert_eq!(by_struct.plan().transforms, Transforms::Struct);
+    convert(&mut by_tape, inputs);
+    (
+        convert(&mut by_tape, inputs),
+        convert(&mut by_struct, inputs),
+    )
+}
+
+/// Names of which some share a bucket of small tables, some are beyond ASCII, one is empty.
+const NAMES: &[&str] = &[
+    "a", "b", "c", "q", "id", "ts", "level", "host", "user_id", "a.b", "Aa", "BB", "ключ", "😀",
+    "x", "",
+];
+
+fn name() -> impl Strategy<Value = &'static str> {
+    select(NAMES)
+}
+
+/// Names that can stand in a list of a configuration.
+fn listed() -> impl Strategy<Value = &'static str> {
+    select(&NAMES[..NAMES.len() - 1])
+}
+
+fn scalar() -> impl Strategy<Value = String> {
+    let numbers = [
+        "0",
+        "1",
+        "-7",
+        "300",
+        "007",
+        "-0",
+        "123456789012",
+        "9223372036854775808",
+        "-12345678901234567890123",
+        "1.5",
+        "2.50",
+        "-0.0",
+        "1e3",
+        "1E400",
+        "0.0001",
+        "123456789.25",
+        "1700000000123",
+        "3.4e38",
+        "99999.99",
+    ];
+    let texts = [
+        r#""""#,
+        r#""x""#,
+        r#""12""#,
+        r#""-3""#,
+        r#""+4""#,
+        r#""1.5""#,
+        r#""1e3""#,
+        r#""true""#,
+        r#""TRUE""#,
+        r#"" 7""#,
+        r#""1f""#,
+        r#""a\"b\\c\u0041\n""#,
+        r#""ключ 😀""#,
+        r#""129""#,
+        r#""99999999999""#,
+        r#""2024-01-02""#,
+        r#""NaN""#,
+        r#""\ud83d""#,
+    ];
+    prop_oneof![
+        3 => select(numbers.map(str::to_owned).to_vec()),
+        3 => select(texts.map(str::to_owned).to_vec()),
+        1 => select(["true", "false", "null"].map(str::to_owned).to_vec()),
+        1 => "[a-z ]{0,40}".prop_map(|text| format!("\"{text}\"")),
+    ]
+}
+
+fn object(value: impl Strategy<Value = String>, most: usize) -> impl Strategy<Value = String> {
+    prop::collection::vec((name(), value), 0..most).prop_map(|members| {
+        let members: Vec<_> = members
+            .iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}", members.join(","))
+    })
+}
+
+/// Texts that are no object, or none that is plain.
+const ODD: &[&str] = &[
+    "",
+    " ",
+    "{",
+    "{\"a\":1}x",
+    "[1,2]",
+    "null",
+    "{\"a\" 1}",
+    "\u{feff}{\"a\":1}",
+    "{\"a\":\u{1}}",
+];
+
+fn json() -> impl Strategy<Value = String> {
+    let nested = scalar().prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            3 => object(inner.clone(), 5),
+            1 => prop::collection::vec(inner, 0..4)
+                .prop_map(|items| format!("[{}]", items.join(", "))),
+        ]
+    });
+    let many = (0..60usize).prop_map(|count| {
+        let member = |index: usize| format!("\"n{}\":{index}", index * 7 % 50);
+        format!(
+            "{{{}}}",
+            (0..count).map(member).collect::<Vec<_>>().join(",")
+        )
+    });
+    prop_oneof![
+        12 => object(nested, 9),
+        1 => many,
+        1 => scalar(),
+        1 => select(ODD).prop_map(str::to_owned),
+    ]
+}
+
+fn inputs() -> impl Strategy<Value = Vec<Input>> {
+    let header = select([("h", "1"), ("drop", "x"), ("other", "[1,2]"), ("new", "")].to_vec());
+    let input = (
+        prop::option::weighted(0.95, json()),
+        prop::collection::vec(header, 0..3),
+        select([-1, 0, 1000, 1_700_000_000_123, 1_700_000_000_124].to_vec()),
+    );
+    let input = input.prop_map(|(value, headers, timestamp)| Input {
+        value,
+        headers,
+        timestamp,
+    });
+    prop::collection::vec(input, 1..12)
+}
+
+fn list(most: usize) -> impl Strategy<Value = String> {
+    prop::collection::btree_set(listed(), 1..most)
+        .prop_map(|names| names.into_iter().collect::<Vec<_>>().join(","))
+}
+
+fn insert_field() -> impl Strategy<Value = Spec> {
+    let keys = [
+        "topic.field",
+        "partition.field",
+        "offset.field",
+        "timestamp.field",
+        "static.field",
+    ];
+    prop::collection::vec((select(keys.to_vec()), listed()), 1..5).prop_map(|fields| {
+        let mut config = vec![("static.value", "fixed text".to_owned())];
+        for (key, name) in fields {
+            config.retain(|(known, _)| *known != key);
+            config.push((key, name.to_owned()));
+        }
+        Spec {
+            class: "InsertField$Value".to_owned(),
+            config,
+        }
+    })
+}
+
+fn replace_field() -> impl Strategy<Value = Spec> {
+    let renames = prop::collection::vec((listed(), listed()), 0..3).prop_map(|renames| {
+        let renames: Vec<_> = renames
+            .iter()
+            .map(|(old, new)| format!("{old}:{new}"))
+            .collect();
+        renames.join(",")
+    });
+    (
+        prop::option::of(list(4)),
+        prop::option::weighted(0.3, list(9)),
+        renames,
+    )
+        .prop_map(|(exclude, include, renames)| {
+            let mut config = Vec::new();
+            config.extend(exclude.map(|list| ("exclude", list)));
+            config.extend(include.map(|list| ("include", list)));
+            if !renames.is_empty() {
+                config.push(("renames", renames));
+            }
+            Spec {
+                class: "ReplaceField$Value".to_owned(),
+                config,
+            }
+        })
+}
+
+fn cast() -> impl Strategy<Value = Spec> {
+    let target = select(
+        [
+            "int8", "int16", "int32", "INT64", "float32", "float64", "boolean", "string",
+        ]
+        .to_vec(),
+    );
+    let field = (listed(), target.clone()).prop_map(|(name, target)| format!("{name}:{target}"));
+    prop_oneof![
+        8 => prop::collection::vec(field, 1..4).prop_map(|fields| fields.join(",")),
+        1 => target.prop_map(str::to_owned),
+    ]
+    .prop_map(|fields| spec("Cast$Value", &[("spec", &fields)]))
+}
+
+fn mask_field() -> impl Strategy<Value = Spec> {
+    (
+        list(4),
+        prop::option::of(select(["12", "x", "1.9", "300"].to_vec())),
+    )
+        .prop_map(|(fields, replacement)| {
+            let mut made = spec("MaskField$Value", &[("fields", &fields)]);
+            made.config
+                .extend(replacement.map(|text| ("replacement", text.to_owned())));
+            made
+        })
+}
+
+fn extract_field() -> impl Strategy<Value = Spec> {
+    let path = (listed(), listed()).prop_map(|(first, second)| format!("{first}.{second}"));
+    prop_oneof![
+        listed().prop_map(|name| spec("ExtractField$Value", &[("field", name)])),
+        path.prop_map(|path| {
+            let version = ("field.syntax.version", "V2");
+            spec("ExtractField$Value", &[("field", &path), version])
+        }),
+    ]
+}
+
+fn header_from() -> impl Strategy<Value = Spec> {
+    let operation = select(["move", "copy"].to_vec());
+    (listed(), listed(), operation).prop_map(|(first, second, operation)| {
+        let fields = format!("{first},{second}");
+        spec(
+            "HeaderFrom$Value",
+            &[
+                ("fields", &fields),
+                ("headers", "new,drop"),
+                ("operation", operation),
+            ],
+        )
+    })
+}
+
+fn timestamps() -> impl Strategy<Value = Spec> {
+    let target = select(["string", "unix", "Date", "Time", "Timestamp"].to_vec());
+    (prop::option::weighted(0.9, listed()), target).prop_map(|(field, target)| {
+        spec(
+            "TimestampConverter$Value",
+            &[
+                ("field", field.unwrap_or("")),
+                ("target.type", target),
+                ("format", "yyyy-MM-dd"),
+            ],
+        )
+    })
+}
+
+/// Transformations that leave values alone.
+fn routing() -> impl Strategy<Value = Spec> {
+    let all = [
+        spec("DropHeaders", &[("headers", "h,drop")]),
+        spec("Filter", &[]),
+        spec("InsertHeader", &[("header", "new"), ("value.literal", "1")]),
+        spec(
+            "RegexRouter",
+            &[("regex", "topic-(.*)"), ("replacement", "t$1x")],
+        ),
+        spec(
+            "TimestampRouter",
+            &[
+                ("topic.format", "${topic}_${timestamp}"),
+                ("timestamp.format", "yyyyMMddHH"),
+            ],
+        ),
+        spec("HoistField$Key", &[("field", "k")]),
+    ];
+    select(all.into_iter().filter(is_there).collect::<Vec<_>>())
+}
+
+fn is_there(spec: &Spec) -> bool {
+    let class = spec.class();
+    TRANSFORMS.iter().any(|known| known.class == class)
+}
+
+fn transformation() -> impl Strategy<Value = Spec> {
+    let flatten = select([".", "_", ""].to_vec())
+        .prop_map(|delimiter| spec("Flatten$Value", &[("delimiter", delimiter)]));
+    let hoist = listed().prop_map(|name| spec("HoistField$Value", &[("field", name)]));
+    let to_key = Just(spec("ValueToKey", &[("fields", "a,id")]));
+    let all = [
+        (3, "InsertField$Value", insert_field().boxed()),
+        (3, "ReplaceField$Value", replace_field().boxed()),
+        (3, "Cast$Value", cast().boxed()),
+        (2, "MaskField$Value", mask_field().boxed()),
+        (1, "ExtractField$Value", extract_field().boxed()),
+        (1, "HeaderFrom$Value", header_from().boxed()),
+        (1, "TimestampConverter$Value", timestamps().boxed()),
+        (1, "Flatten$Value", flatten.boxed()),
+        (1, "HoistField$Value", hoist.boxed()),
+        (1, "ValueToKey", to_key.boxed()),
+        (2, "Filter", routing().boxed()),
+    ];
+    let there = all
+        .into_iter()
+        .filter(|(_, class, _)| is_there(&spec(class, &[])));
+    prop::strategy::Union::new_weighted(
+        there
+            .map(|(weight, _, strategy)| (weight, strategy))
+            .collect(),
+    )
+}
+
+fn condition() -> impl Strategy<Value = (Spec, bool)> {
+    let predicates = [
+        spec("predicates.HasHeaderKey", &[("name", "drop")]),
+        spec("predicates.HasHeaderKey", &[("name", "new")]),
+        spec("predicates.RecordIsTombstone", &[]),
+        spec("predicates.TopicNameMatches", &[("pattern", "topic-\\d")]),
+        spec("predicates.TopicNameMatches", &[("pattern", "t1x.*")]),
+    ];
+    (select(predicates.to_vec()), any::<bool>())
+}
+
+fn chain_of(transformation: impl Strategy<Value = Spec>) -> impl Strategy<Value = Vec<StepSpec>> {
+    let step = (transformation, prop::option::weighted(0.4, condition()));
+    let step = step.prop_map(|(transformation, condition)| StepSpec {
+        transformation,
+        condition,
+    });
+    prop::collection::vec(step, 1..6)
+}
+
+fn cases() -> ProptestConfig {
+    ProptestConfig::with_cases(1500)
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn a_tape_gives_what_the_struct_road_gives(
+        chain in chain_of(transformation()),
+        inputs in inputs(),
+    ) {
+        let (by_tape, by_struct) = both(Values::Json, &chain, &inputs);
+        prop_assert_eq!(by_tape, by_struct);
+    }
+
+    #[test]
+    fn routing_beside_values_gives_what_the_struct_road_gives(
+        chain in chain_of(routing()),
+        inputs in inputs(),
+        enveloped in any::<bool>(),
+    ) {
+        let tape = tape(&chain).unwrap();
+        let values = if enveloped { Values::Enveloped } else { Values::String };
+        let looks = if enveloped { tape.looks_at_value() } else { tape.looks_into_value() };
+        prop_assume!(!looks);
+        let inputs: Vec<_> = inputs
+            .into_iter()
+            .map(|input| Input {
+                value: input.value.map(|value| match enveloped {
+                    true => format!(r#"{{"schema":null,"payload":{value}}}"#),
+                    false => value,
+                }),
+                ..input
+            })
+            .collect();
+        let (by_tape, by_struct) = both(values, &chain, &inputs);
+        prop_assert_eq!(by_tape, by_struct);
+    }
+}
+
+fn step(transformation: Spec) -> StepSpec {
+    StepSpec {
+        transformation,
+        condition: None,
+    }
+}
+
+/// What a chain makes of a value, on the tape road.
+fn text_of(specs: &[StepSpec], value: &str) -> String {
+    let input = Input {
+        value: Some(value.to_owned()),
+        headers: Vec::new(),
+        timestamp: 1000,
+    };
+    let (by_tape, by_struct) = both(Values::Json, specs, &[input]);
+    assert_eq!(by_tape, by_struct);
+    by_tape
+        .records
+        .first()
+        .map_or_else(String::new, |record| record.3.clone())
+}
+
+#[test]
+fn members_go_in_javas_order_and_numbers_are_javas() {
+    let insert = spec(
+        "InsertField$Value",
+        &[("topic.field", "topic"), ("offset.field", "off")],
+    );
+    let value = r#"{"b":1,"a":2.50,"b":[1e2,{"z":null}],"big":9223372036854775808}"#;
+    assert_eq!(
+        text_of(&[step(insert)], value),
+        "{a=2.5, big=-9223372036854775808, topic=topic-1, b=[100.0, {z=null}], off=0}"
+    );
+}
+
+#[test]
+fn what_a_tape_cannot_do_is_left_to_the_struct_road() {
+    for unknown in [
+        spec(
+            "InsertField$Key",
+            &[("static.field", "a"), ("static.value", "b")],
+        ),
+        spec("predicates.HasHeaderKey", &[]),
+    ] {
+        assert!(tape(&[step(unknown)]).is_none());
+    }
+    assert!(tape(&[]).is_none());
+}
+
+#[test]
+fn a_large_record_does_not_keep_its_buffers() {
+    let insert = step(spec("InsertField$Value", &[("topic.field", "topic")]));
+    let mut tape = tape(&[insert]).unwrap();
+    let members: Vec<_> = (0..400_000)
+        .map(|index| format!("\"n{index}\":1"))
+        .collect();
+    let large = format!("{{{}}}", members.join(","));
+    let topic: Rc<str> = "t".into();
+    let mut run = |value: &str| {
+        let incoming = super::Incoming {
+            topic: &topic,
+            partition: 0,
+            offset: 0,
+            timestamp: None,
+            headers: super::RawHeaders {
+                buffer: b"",
+                span: crate::api::Span::NULL,
+                count: 0,
+            },
+        };
+        let mut out = Vec::new();
+        tape.run(Some(value.as_bytes()), incoming, Some(&mut out))
+            .unwrap();
+        (tape.value.kept_bytes(), out)
+    };
+    assert!(run(&large).0 > super::KEPT_BYTES);
+    let (kept, text) = run("{}");
+    assert!(kept < super::KEPT_BYTES);
+    assert_eq!(text, b"{topic=t}");
+}
