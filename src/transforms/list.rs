@@ -1,11 +1,13 @@
 //! The lists of transformations and predicates.
 
 use super::config::parse;
+use super::confluent::ConditionFilter;
+use super::debezium::{ByLogicalTableRouter, ExtractNewRecordState};
 use super::part::{OfPart, Part};
 use super::{
-    DropHeaders, ExtractField, Filter, Flatten, HasHeaderKey, HeaderFrom, HoistField, InsertField,
-    InsertHeader, MaskField, RecordIsTombstone, RegexRouter, ReplaceField, SetSchemaMetadata,
-    TopicNameMatches, ValueToKey,
+    Cast, DropHeaders, ExtractField, Filter, Flatten, HasHeaderKey, HeaderFrom, HoistField,
+    InsertField, InsertHeader, MaskField, RecordIsTombstone, RegexRouter, ReplaceField,
+    SetSchemaMetadata, TimestampConverter, TimestampRouter, TopicNameMatches, ValueToKey,
 };
 use crate::api::config_def::ConfigDef;
 use crate::api::{ConfigMap, ConnectError, Predicate, Transformation};
@@ -60,6 +62,20 @@ fn made<T: OfPart>(
 
 /// Every transformation, by class name.
 pub const TRANSFORMS: &[TransformPlugin] = &[
+    of_keys::<ConditionFilter>(),
+    of_values::<ConditionFilter>(),
+    TransformPlugin {
+        class: ByLogicalTableRouter::CLASS,
+        config_def: ByLogicalTableRouter::config_def,
+        new: |config| Ok(Box::new(ByLogicalTableRouter::new(config)?)),
+    },
+    TransformPlugin {
+        class: ExtractNewRecordState::CLASS,
+        config_def: ExtractNewRecordState::config_def,
+        new: |config| Ok(Box::new(ExtractNewRecordState::new(config)?)),
+    },
+    of_keys::<Cast>(),
+    of_values::<Cast>(),
     TransformPlugin {
         class: DropHeaders::CLASS,
         config_def: DropHeaders::config_def,
@@ -96,6 +112,13 @@ pub const TRANSFORMS: &[TransformPlugin] = &[
     of_values::<ReplaceField>(),
     of_keys::<SetSchemaMetadata>(),
     of_values::<SetSchemaMetadata>(),
+    of_keys::<TimestampConverter>(),
+    of_values::<TimestampConverter>(),
+    TransformPlugin {
+        class: TimestampRouter::CLASS,
+        config_def: TimestampRouter::config_def,
+        new: |config| Ok(Box::new(TimestampRouter::new(config)?)),
+    },
     TransformPlugin {
         class: ValueToKey::CLASS,
         config_def: ValueToKey::config_def,

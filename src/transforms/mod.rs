@@ -8,7 +8,11 @@
 //! error texts are those of Kafka's classes, and so is the order of the maps that Java would copy
 //! ([`hash_map`]).
 
+mod cast;
+mod cast_value;
 mod config;
+pub mod confluent;
+pub mod debezium;
 mod drop_headers;
 mod extract_field;
 mod field_path;
@@ -25,13 +29,17 @@ mod list;
 mod mask_field;
 mod part;
 mod predicates;
+mod record_text;
 mod regex_router;
 mod replace_field;
 mod requirements;
 mod schema_cache;
 mod set_schema_metadata;
+mod timestamp_converter;
+mod timestamp_router;
 mod value_to_key;
 
+pub use cast::Cast;
 pub use drop_headers::DropHeaders;
 pub use extract_field::ExtractField;
 pub use filter::Filter;
@@ -47,6 +55,8 @@ pub use predicates::{HasHeaderKey, RecordIsTombstone, TopicNameMatches};
 pub use regex_router::RegexRouter;
 pub use replace_field::ReplaceField;
 pub use set_schema_metadata::SetSchemaMetadata;
+pub use timestamp_converter::TimestampConverter;
+pub use timestamp_router::TimestampRouter;
 pub use value_to_key::ValueToKey;
 
 #[cfg(test)]

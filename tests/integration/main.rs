@@ -1,8 +1,8 @@
 //! Black-box tests: they start processes (Apache Kafka, Apache Connect as the oracle, Kafka's own
 //! tools and the `ringmain` binary) and look at files, topics and answers only.
 //!
-//! Nothing here uses the crate's internals; [`embedded_log`] alone writes through the library. Kafka
-//! 4.3.1 is fetched with Maven on first use, see
+//! Nothing here uses the crate's internals; only [`embedded_log`] writes through the library, and
+//! [`differential`] runs its plugins beside Apache's. Kafka 4.3.1 is fetched with Maven on first use, see
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -15,6 +15,7 @@ mod consumer_groups_interop;
 mod control;
 mod crash;
 mod dead_letters;
+mod differential;
 mod embedded;
 mod embedded_log;
 mod faults;

@@ -1,0 +1,7 @@
+//! Confluent's filter by a condition, under its class names and keys.
+
+mod filter;
+mod json_path;
+mod json_path_parser;
+
+pub use filter::ConditionFilter;
