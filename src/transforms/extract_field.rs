@@ -5,6 +5,7 @@ use super::field_path::{FieldPath, syntax_version};
 use super::part::{Classes, OfPart, Part, kafka_classes};
 use super::requirements::{require_map, require_struct};
 use crate::api::config_def::{ConfigDef, ConfigKey, ParsedConfig};
+use crate::api::data::SchemaRef;
 use crate::api::{
     ConnectError, ConnectRecord, RecordOrigin, SchemaAndValue, Transformation, Value,
 };
@@ -65,7 +66,7 @@ impl ExtractField {
             None => Value::Null,
             Some(inner) => self.path.value_in(inner, self.replace_null)?,
         };
-        Ok(SchemaAndValue::new(field.schema.clone(), value))
+        Ok(SchemaAndValue::new(SchemaRef::clone(&field.schema), value))
     }
 }
 

@@ -72,8 +72,11 @@ impl Flatten {
         // Fewer only if the struct is of another schema than the record.
         values.resize(flat.fields().len(), Value::Null);
         inner.values = values;
-        inner.schema = flat.clone();
-        Ok(SchemaAndValue::new(flat.clone(), Value::Struct(inner)))
+        inner.schema = SchemaRef::clone(flat);
+        Ok(SchemaAndValue::new(
+            SchemaRef::clone(flat),
+            Value::Struct(inner),
+        ))
     }
 }
 
@@ -219,7 +222,7 @@ fn leaf(
     default: Option<&Value>,
 ) -> Result<SchemaRef, ConnectError> {
     let builder = match (schema.kind(), schema.value_schema()) {
-        (SchemaType::Array, Some(elements)) => SchemaBuilder::array(elements.clone()),
+        (SchemaType::Array, Some(elements)) => SchemaBuilder::array(SchemaRef::clone(elements)),
         (kind, _) => SchemaBuilder::new(kind),
     };
     let mut builder = builder.basics_of(schema);

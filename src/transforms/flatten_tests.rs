@@ -113,12 +113,12 @@ fn nested_structs_become_fields_that_are_optional_where_anything_above_is() {
     let inner = |schema: &SchemaRef| {
         let values = vec![number(1), Value::Array(vec![number(2)]), Value::Null];
         Value::Struct(Box::new(Struct {
-            schema: schema.clone(),
+            schema: SchemaRef::clone(schema),
             values,
         }))
     };
     let mut before = structure(&[
-        ("a", needed.clone(), inner(&needed)),
+        ("a", SchemaRef::clone(&needed), inner(&needed)),
         ("o", perhaps, Value::Null),
         ("x", required(SchemaType::String), text("x")),
     ]);
@@ -126,7 +126,7 @@ fn nested_structs_become_fields_that_are_optional_where_anything_above_is() {
     let root = before.schema.clone().unwrap();
     let root = SchemaBuilder::from_schema(&root).required().build();
     if let Value::Struct(outer) = &mut before.value {
-        outer.schema = root.clone();
+        outer.schema = SchemaRef::clone(&root);
     }
     before.schema = Some(root);
     let after = value_after(&mut *flatten(&[]), before);

@@ -143,16 +143,16 @@ impl HeaderFrom {
             headers.push(Header {
                 key: header.clone(),
                 value: SchemaAndValue {
-                    schema: Some(schema.clone()),
+                    schema: Some(SchemaRef::clone(schema)),
                     value,
                 },
             });
         }
         if moves {
             inner.values = kept;
-            inner.schema = plan.schema.clone();
+            inner.schema = SchemaRef::clone(&plan.schema);
             return Ok(SchemaAndValue::new(
-                plan.schema.clone(),
+                SchemaRef::clone(&plan.schema),
                 Value::Struct(inner),
             ));
         }
@@ -166,13 +166,13 @@ fn plan(schema: &Schema, pairs: &[(String, String)], moves: bool) -> Result<Plan
     let stays = |name: &str| !pairs.iter().any(|(field, _)| field == name);
     for field in schema.fields().iter().filter(|_| moves) {
         if stays(&field.name) {
-            builder = builder.field(&field.name, field.schema.clone())?;
+            builder = builder.field(&field.name, SchemaRef::clone(&field.schema))?;
             kept.push(field.index);
         }
     }
     let taken = |(name, _): &(String, String)| {
         let field = schema.field(name)?;
-        Some((field.index, field.schema.clone()))
+        Some((field.index, SchemaRef::clone(&field.schema)))
     };
     Ok(Plan {
         schema: builder.build(),

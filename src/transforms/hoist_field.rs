@@ -47,13 +47,13 @@ impl HoistField {
         };
         let field = &self.field;
         let updated = self.schemas.get(&schema, |_| {
-            let builder = SchemaBuilder::structure().field(field, schema.clone())?;
+            let builder = SchemaBuilder::structure().field(field, SchemaRef::clone(&schema))?;
             Ok(builder.build())
         })?;
-        let mut inner = Struct::new(updated.clone())?;
+        let mut inner = Struct::new(SchemaRef::clone(updated))?;
         inner.put_at(0, value)?;
         Ok(SchemaAndValue::new(
-            updated.clone(),
+            SchemaRef::clone(updated),
             Value::Struct(Box::new(inner)),
         ))
     }

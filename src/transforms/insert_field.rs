@@ -186,15 +186,18 @@ impl InsertField {
             let value = insertion.value(record, origin, Value::Timestamp)?;
             inner.values.push(value.unwrap_or(Value::Null));
         }
-        inner.schema = schema.clone();
-        Ok(SchemaAndValue::new(schema.clone(), Value::Struct(inner)))
+        inner.schema = SchemaRef::clone(schema);
+        Ok(SchemaAndValue::new(
+            SchemaRef::clone(schema),
+            Value::Struct(inner),
+        ))
     }
 }
 
 fn updated(schema: &Schema, insertions: &[Insertion]) -> Result<SchemaRef, ConnectError> {
     let mut builder = SchemaBuilder::structure().basics_of(schema);
     for field in schema.fields() {
-        builder = builder.field(&field.name, field.schema.clone())?;
+        builder = builder.field(&field.name, SchemaRef::clone(&field.schema))?;
     }
     for insertion in insertions {
         builder = builder.field(&insertion.name, insertion.schema())?;

@@ -12,7 +12,7 @@ use super::requirements::{require_map, require_struct};
 use super::schema_cache::SchemaCache;
 use crate::api::config_def::{ConfigDef, ConfigKey, Importance, ParsedConfig, Validator};
 use crate::api::data::java_hash::{DEFAULT_CAPACITY, capacity_for_copy, sort_entries};
-use crate::api::data::{Schema, values};
+use crate::api::data::{Schema, SchemaRef, values};
 use crate::api::{
     ConnectError, ConnectRecord, RecordOrigin, SchemaAndValue, Transformation, Value,
 };
@@ -163,7 +163,7 @@ impl MaskField {
 
     fn with_schema(&mut self, value: Value) -> Result<Value, ConnectError> {
         let mut inner = require_struct(value, PURPOSE)?;
-        let schema = inner.schema.clone();
+        let schema = SchemaRef::clone(&inner.schema);
         let (masks, replacement) = (&mut self.masks, self.replacement.as_ref());
         let masks = masks.get(&schema, |schema| Ok(masks_of(schema, &self.fields)))?;
         let fields = schema.fields().iter().zip(masks);

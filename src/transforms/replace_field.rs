@@ -207,8 +207,8 @@ impl ReplaceField {
             });
         }
         inner.values = values;
-        inner.schema = plan.schema.clone();
-        let schema = plan.schema.clone();
+        inner.schema = SchemaRef::clone(&plan.schema);
+        let schema = SchemaRef::clone(&plan.schema);
         Ok(SchemaAndValue::new(schema, Value::Struct(inner)))
     }
 }
@@ -242,7 +242,7 @@ fn plan(schema: &Schema, names: &Names) -> Result<Plan, ConnectError> {
         .iter()
         .filter(|field| names.stays(&field.name))
     {
-        builder = builder.field(names.renamed(&field.name), field.schema.clone())?;
+        builder = builder.field(names.renamed(&field.name), SchemaRef::clone(&field.schema))?;
     }
     let updated = builder.build();
     let source = |field: &Field| {

@@ -81,7 +81,7 @@ impl SetSchemaMetadata {
             }
             other => other,
         };
-        Ok(SchemaAndValue::new(updated.clone(), value))
+        Ok(SchemaAndValue::new(SchemaRef::clone(updated), value))
     }
 }
 
@@ -113,10 +113,10 @@ fn with_schema(
 ) -> Result<Box<Struct>, ConnectError> {
     if Arc::ptr_eq(&inner.schema, schema) || inner.schema == *schema {
         carry_all(&mut inner, replace_null)?;
-        inner.schema = updated.clone();
+        inner.schema = SchemaRef::clone(updated);
         return Ok(inner);
     }
-    let mut moved = Box::new(Struct::new(updated.clone())?);
+    let mut moved = Box::new(Struct::new(SchemaRef::clone(updated))?);
     let length = inner.values.len();
     for field in updated.fields() {
         let Some(value) = inner.values.get_mut(field.index) else {

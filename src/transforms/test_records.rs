@@ -70,12 +70,12 @@ pub(super) fn structure(fields: &[(&str, SchemaRef, Value)]) -> SchemaAndValue {
     let builder = SchemaBuilder::structure().name("s").version(7).doc("d");
     let builder = builder.parameter("p", "q").optional();
     let each = |builder: SchemaBuilder, (name, schema, _): &(&str, SchemaRef, Value)| {
-        builder.field(*name, schema.clone()).unwrap()
+        builder.field(*name, SchemaRef::clone(schema)).unwrap()
     };
     let schema = fields.iter().fold(builder, each).build();
     let values = fields.iter().map(|(.., value)| value.clone()).collect();
     let inner = Struct {
-        schema: schema.clone(),
+        schema: SchemaRef::clone(&schema),
         values,
     };
     SchemaAndValue::new(schema, Value::Struct(Box::new(inner)))

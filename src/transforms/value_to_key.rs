@@ -59,7 +59,7 @@ impl ValueToKey {
         })
     }
 
-    fn from_map(&self, entries: &[(Value, Value)]) -> SchemaAndValue {
+    fn key_of_map(&self, entries: &[(Value, Value)]) -> SchemaAndValue {
         let value = |name| hash_map::get(entries, name).cloned().unwrap_or(Value::Null);
         let each = self.fields.iter();
         let key = each.map(|name| (Value::String(name.clone()), value(name)));
@@ -67,7 +67,7 @@ impl ValueToKey {
         SchemaAndValue::schemaless(key.into_value())
     }
 
-    fn from_struct(&mut self, inner: &Struct) -> Result<SchemaAndValue, ConnectError> {
+    fn key_of_struct(&mut self, inner: &Struct) -> Result<SchemaAndValue, ConnectError> {
         let (names, replace_null) = (&self.fields, self.replace_null);
         let plan = self
             .plans
@@ -78,11 +78,11 @@ impl ValueToKey {
             carried(value.unwrap_or(Value::Null), field, replace_null)
         };
         let key = Struct {
-            schema: plan.schema.clone(),
+            schema: SchemaRef::clone(&plan.schema),
             values: fields.map(value).collect::<Result<_, _>>()?,
         };
         Ok(SchemaAndValue::new(
-            plan.schema.clone(),
+            SchemaRef::clone(&plan.schema),
             Value::Struct(Box::new(key)),
         ))
     }
@@ -95,7 +95,7 @@ fn plan(schema: &Schema, names: &[String]) -> Result<Plan, ConnectError> {
         let field = schema
             .field(name)
             .ok_or_else(|| ConnectError::data(format!("Field does not exist: {name}")))?;
-        builder = builder.field(name, field.schema.clone())?;
+        builder = builder.field(name, SchemaRef::clone(&field.schema))?;
         sources.push(field.index);
     }
     Ok(Plan {
@@ -115,8 +115,8 @@ impl Transformation for ValueToKey {
         _origin: RecordOrigin<'_>,
     ) -> Result<Option<ConnectRecord>, ConnectError> {
         record.key = match record.value.schema {
-            None => self.from_map(require_map_ref(&record.value.value, PURPOSE)?),
-            Some(_) => self.from_struct(require_struct_ref(&record.value.value, PURPOSE)?)?,
+            None => self.key_of_map(require_map_ref(&record.value.value, PURPOSE)?),
+            Some(_) => self.key_of_struct(require_struct_ref(&record.value.value, PURPOSE)?)?,
         };
         Ok(Some(record))
     }

@@ -225,9 +225,11 @@ fn a_sinks_chain_writes_the_file_that_apaches_does() {
 fn causes(trace: &str) -> Vec<String> {
     let lines = trace.lines().filter(|line| !line.starts_with('\t'));
     let texts = lines.filter_map(|line| line.strip_prefix("Caused by: "));
-    // Ours says where the record comes from.
+    // Ours says once more, and in the same line, where the record comes from.
     let bare = |text: &str| text.split(" (stage ").next().unwrap().to_owned();
-    texts.map(bare).collect()
+    let mut causes: Vec<_> = texts.map(bare).collect();
+    causes.dedup();
+    causes
 }
 
 #[test]
