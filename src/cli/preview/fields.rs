@@ -192,10 +192,10 @@ pub(super) fn excerpt(bytes: &[u8]) -> String {
     };
     let is_shown = |c: char| !c.is_control() || matches!(c, '\n' | '\t' | '\r');
     match text.filter(|text| text.chars().all(is_shown)) {
-        Some(text) => format!(
-            "{}{more}",
-            text.escape_debug().to_string().replace("\\\"", "\"")
-        ),
+        Some(text) => {
+            let text = text.replace('\n', "\\n").replace('\r', "\\r");
+            format!("{}{more}", text.replace('\t', "\\t"))
+        }
         None => {
             let hex: String = head
                 .iter()

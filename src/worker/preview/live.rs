@@ -49,7 +49,8 @@ pub enum LiveError {
 /// A connector that is looked at.
 pub struct Live {
     kind: Kind,
-    admin: Rc<dyn Admin>,
+    /// None for a source whose topics are in an embedded log, which is not opened for it.
+    admin: Option<Rc<dyn Admin>>,
     warnings: Vec<Warning>,
 }
 
@@ -81,13 +82,15 @@ pub async fn live(
     let plugin = *plugin.map_err(|error| ConnectError::config(error.to_string()))?;
     let worker = &shared.config.originals;
     let admin = task_admin(worker, &config, &connector.name, 0).map_err(problems)?;
-    let admin = shared.log.admin(admin);
+    let is_apart =
+        matches!(plugin.tasks, TaskFactory::Source(_)) && shared.config.log_is_embedded();
+    let admin = (!is_apart).then(|| shared.log.admin(admin));
     let build = Build {
         shared,
         raw: &raw,
         config: &config,
         connector: &connector,
-        admin: &*admin,
+        admin: admin.as_deref(),
         warnings: Vec::new(),
     };
     let (kind, warnings) = match plugin.tasks {
@@ -108,7 +111,7 @@ struct Build<'a> {
     /// References replaced.
     config: &'a ConfigMap,
     connector: &'a ConnectorConfig,
-    admin: &'a dyn Admin,
+    admin: Option<&'a dyn Admin>,
     warnings: Vec<Warning>,
 }
 
@@ -192,7 +195,7 @@ impl Build<'_> {
     ) -> Result<Vec<(TopicPartition, OffsetSpan)>, ClientError> {
         let mut partitions = Vec::new();
         for topic in self.topics().await? {
-            match self.admin.describe_topic(&topic).await? {
+            match self.admin()?.describe_topic(&topic).await? {
                 Some(found) => {
                     let count = i32::try_from(found.partitions).unwrap_or(i32::MAX);
                     let all = (0..count).map(|number| TopicPartition::new(&*topic, number));
@@ -207,7 +210,7 @@ impl Build<'_> {
         let earliest = self.offsets(&partitions, OffsetSpec::Earliest).await?;
         let latest = self.offsets(&partitions, OffsetSpec::Latest).await?;
         let committed = match (from, &settings.group_id) {
-            (Start::Committed, Some(group)) => self.admin.group_offsets(group).await?,
+            (Start::Committed, Some(group)) => self.admin()?.group_offsets(group).await?,
             _ => Vec::new(),
         };
         let bounds = Bounds {
@@ -229,6 +232,10 @@ impl Build<'_> {
             .collect())
     }
 
+    fn admin(&self) -> Result<&dyn Admin, ClientError> {
+        self.admin.ok_or(ClientError::Closed)
+    }
+
     async fn topics(&self) -> Result<Vec<String>, ClientError> {
         let KindConfig::Sink(sink) = &self.connector.kind else {
             return Ok(Vec::new());
@@ -236,7 +243,7 @@ impl Build<'_> {
         match &sink.topics {
             SinkTopics::List(topics) => Ok(topics.clone()),
             SinkTopics::Pattern(pattern) => {
-                let mut all = self.admin.list_topics().await?;
+                let mut all = self.admin()?.list_topics().await?;
                 // Kafka: `exclude.internal.topics`.
                 let is_internal =
                     |name: &str| matches!(name, "__consumer_offsets" | "__transaction_state");
@@ -254,7 +261,7 @@ impl Build<'_> {
         spec: OffsetSpec,
     ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
         let wanted: Vec<_> = partitions.iter().map(|at| (at.clone(), spec)).collect();
-        let mut found = self.admin.list_offsets(&wanted).await?;
+        let mut found = self.admin()?.list_offsets(&wanted).await?;
         found.sort();
         Ok(found)
     }
@@ -330,12 +337,15 @@ impl Live {
         std::mem::take(&mut self.warnings)
     }
 
-    /// Whether the topic exists.
+    /// Whether the topic exists; also where nobody can tell.
     ///
     /// # Errors
     /// The brokers don't answer.
     pub async fn topic_exists(&self, topic: &str) -> Result<bool, ClientError> {
-        Ok(self.admin.describe_topic(topic).await?.is_some())
+        match &self.admin {
+            Some(admin) => Ok(admin.describe_topic(topic).await?.is_some()),
+            None => Ok(true),
+        }
     }
 
     /// Ends everything.
@@ -344,7 +354,9 @@ impl Live {
             Kind::Source { connector, preview } => stop_source(&mut **connector, preview).await,
             Kind::Sink(preview) => preview.stop(STOP_LIMIT).await,
         }
-        self.admin.close().await;
+        if let Some(admin) = self.admin {
+            admin.close().await;
+        }
     }
 }
 

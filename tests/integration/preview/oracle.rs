@@ -77,12 +77,14 @@ fn records() -> Vec<Json> {
                     ["h", null]
                 ]),
             };
+            let timestamp = [-1, 0, 1_700_000_000_123_i64][(index + round) % 3];
+            let kind = ["CreateTime", "LogAppendTime"][round % 2];
             records.push(json!({
                 "topic": topic,
                 "partition": (index + round) % 3,
                 "offset": round * 1000 + index,
-                "timestamp": ([-1, 0, 1_700_000_000_123_i64][(index + round) % 3]),
-                "timestampType": (["CreateTime", "LogAppendTime"][round % 2]),
+                "timestamp": timestamp,
+                "timestampType": kind,
                 "key": text(index * 5 + round),
                 "value": text(index + round * 11),
                 "headers": headers,
