@@ -5,6 +5,8 @@
 //! the map's order, `["st", [field, …]]`, which in questions has the struct's own schema behind it where
 //! that is not the schema of its place. A schema: an object of what is set.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ringmain::api::data::SchemaRef;
@@ -133,7 +135,9 @@ pub(crate) fn value(data: &Value, place: Option<&SchemaRef>, question: bool) -> 
             if !question {
                 return json!(["st", fields]);
             }
-            let same = place == Some(&inner.schema);
+            // By pointer first: a schema with NaN for a default is not equal to itself.
+            let same = place
+                .is_some_and(|place| Arc::ptr_eq(place, &inner.schema) || *place == inner.schema);
             let own = if same {
                 Json::Null
             } else {

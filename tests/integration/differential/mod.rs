@@ -37,8 +37,8 @@ pub(crate) struct Case {
 /// Apache's InsertField shows an object without text.
 const TEXTS_CUT: [&str; 2] = ["ConnectRecord{", "No value specified for static field: "];
 
-const CONVERTED: usize = 3500;
-const TRANSFORMED: usize = 3500;
+const CONVERTED: usize = 2500;
+const TRANSFORMED: usize = 2500;
 
 #[test]
 fn converters_read_and_write_random_records_as_apache_s() {
