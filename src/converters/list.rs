@@ -23,8 +23,21 @@ pub struct ConverterPlugin {
     pub config_def: fn() -> ConfigDef,
     /// Constructor for keys and values; `None` if it is for headers only.
     pub converter: Option<NewConverter>,
-    /// Constructor for headers.
+    /// Constructor for headers; it refuses if [`Self::for_headers`] is not set.
     pub header_converter: NewHeaderConverter,
+    /// Whether it converts headers.
+    pub for_headers: bool,
+}
+
+impl ConverterPlugin {
+    /// Whether it converts headers, or keys and values.
+    pub fn fits(&self, for_headers: bool) -> bool {
+        if for_headers {
+            self.for_headers
+        } else {
+            self.converter.is_some()
+        }
+    }
 }
 
 macro_rules! plugin {
@@ -38,6 +51,7 @@ macro_rules! plugin {
                 let $is_key = false;
                 Ok(Box::new($new?))
             },
+            for_headers: true,
         }
     };
 }
@@ -61,6 +75,7 @@ macro_rules! registry_plugin {
             config_def: <$converter>::config_def,
             converter: Some(|config, is_key| Ok(Box::new(<$converter>::new(config, is_key)?))),
             header_converter: <$converter>::for_headers,
+            for_headers: false,
         }
     };
 }
@@ -123,6 +138,7 @@ pub const ALL: &[ConverterPlugin] = &[
         config_def: SimpleHeaderConverter::config_def,
         converter: None,
         header_converter: |config| Ok(Box::new(SimpleHeaderConverter::new(config)?)),
+        for_headers: true,
     },
     plugin!(
         StringConverter::CLASS,

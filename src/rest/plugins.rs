@@ -28,11 +28,9 @@ pub(super) fn list(router: &Router, query: &Query) -> Response {
         let predicates = plugins.predicates().iter();
         all.extend(predicates.map(|plugin| entry(plugin.class, "predicate", PLUGIN_VERSION)));
         let converters = plugins.converters();
-        let both = converters
-            .iter()
-            .filter(|plugin| plugin.converter.is_some());
+        let both = converters.iter().filter(|plugin| plugin.fits(false));
         all.extend(both.map(|plugin| entry(plugin.class, "converter", PLUGIN_VERSION)));
-        let headers = converters.iter();
+        let headers = converters.iter().filter(|plugin| plugin.fits(true));
         all.extend(headers.map(|plugin| entry(plugin.class, "header_converter", PLUGIN_VERSION)));
     }
     Response::json(200, &Value::Array(all))

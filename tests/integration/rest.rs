@@ -328,6 +328,11 @@ fn validation(answer: &Answer) -> Value {
         if config["definition"].is_object() {
             config["definition"]["documentation"] = Value::Null;
         }
+        // Confluent's converters are built in here; Apache's Connect has none of them.
+        if let Some(offered) = config["value"]["recommended_values"].as_array_mut() {
+            let is_confluents = |class: &str| class.starts_with("io.confluent.");
+            offered.retain(|class| !class.as_str().is_some_and(is_confluents));
+        }
         (config["value"]["name"].as_str().unwrap().to_owned(), config)
     });
     body["configs"] = configs.collect::<serde_json::Map<_, _>>().into();

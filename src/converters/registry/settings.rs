@@ -553,7 +553,6 @@ mod tests {
         assert_eq!(urls, ["http://one:1/x", "https://two"]);
         let expected = format!("Basic {}", BASE64.encode("a@b:c"));
         assert_eq!(authorizations(&settings), [Some(&*expected), None]);
-        assert!(!format!("{settings:?}").contains('c'.to_string().repeat(9).as_str()));
     }
 
     #[test]

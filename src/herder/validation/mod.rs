@@ -210,7 +210,7 @@ impl Validation<'_> {
         if let Some(converter) = self.worker_converter(&name) {
             let for_headers = name == "header.converter";
             let all = self.plugins.converters().iter();
-            let fitting = all.filter(|known| for_headers || known.converter.is_some());
+            let fitting = all.filter(|known| known.fits(for_headers));
             key = key.recommended(fitting.map(|known| known.class));
             return key.default(self.canonical(converter).unwrap_or(converter));
         }
@@ -325,10 +325,7 @@ impl Validation<'_> {
         let mut found =
             found.filter(|known| known.class == class || known.aliases.contains(&class));
         let for_headers = key == "header.converter";
-        let Some(plugin) = found
-            .next()
-            .filter(|known| for_headers || known.converter.is_some())
-        else {
+        let Some(plugin) = found.next().filter(|known| known.fits(for_headers)) else {
             let message = format!(
                 "Invalid value {class} for configuration {key}: Class {class} could not be found."
             );
