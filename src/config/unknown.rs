@@ -48,7 +48,8 @@ impl fmt::Display for Warning {
 #[cfg(test)]
 impl PartialEq<&str> for Warning {
     fn eq(&self, text: &&str) -> bool {
-        self.to_string() == *text
+        let own = self.to_string();
+        own == *text
     }
 }
 

@@ -190,7 +190,7 @@ impl Cast {
         let plan = self.plans.get(schema, |schema| plan(schema, spec))?;
         if let Spec::Whole(target) = spec {
             let value = cast(Some(schema), value, *target)?;
-            return Ok(SchemaAndValue::new(plan.schema.clone(), value));
+            return Ok(SchemaAndValue::new(SchemaRef::clone(&plan.schema), value));
         }
         let mut inner = require_struct(value, PURPOSE)?;
         let fields = inner.schema.fields().iter().zip(plan.schema.fields());
@@ -211,9 +211,9 @@ impl Cast {
                 }
             };
         }
-        inner.schema = plan.schema.clone();
+        inner.schema = SchemaRef::clone(&plan.schema);
         Ok(SchemaAndValue::new(
-            plan.schema.clone(),
+            SchemaRef::clone(&plan.schema),
             Value::Struct(inner),
         ))
     }
@@ -230,7 +230,7 @@ fn plan(schema: &Schema, spec: &Spec) -> Result<Plan, ConnectError> {
                 let target = target.map(|(_, kind)| *kind);
                 let new = match target {
                     Some(target) => cast_schema(&field.schema, target)?,
-                    None => field.schema.clone(),
+                    None => SchemaRef::clone(&field.schema),
                 };
                 builder = builder.field(&field.name, new)?;
                 casts.push(target);

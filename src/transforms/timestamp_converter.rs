@@ -323,7 +323,7 @@ impl TimestampConverter {
         let target = conversion.target;
         let updated = schemas.get(schema, |schema| updated_schema(schema, name, target))?;
         let Some(mut inner) = inner else {
-            return Ok(SchemaAndValue::new(updated.clone(), Value::Null));
+            return Ok(SchemaAndValue::new(SchemaRef::clone(updated), Value::Null));
         };
         for (old, (new, value)) in inner
             .schema
@@ -343,7 +343,7 @@ impl TimestampConverter {
         }
         inner.schema = Arc::clone(updated);
         Ok(SchemaAndValue::new(
-            inner.schema.clone(),
+            SchemaRef::clone(&inner.schema),
             Value::Struct(inner),
         ))
     }
@@ -363,7 +363,7 @@ fn updated_schema(schema: &Schema, name: &str, target: Form) -> Result<SchemaRef
         let new = if field.name == name {
             target.schema(field.schema.is_optional())
         } else {
-            field.schema.clone()
+            SchemaRef::clone(&field.schema)
         };
         builder = builder.field(&field.name, new)?;
     }

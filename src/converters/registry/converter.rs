@@ -18,13 +18,16 @@ use crate::api::{
     Value,
 };
 
+/// Topic and id of a schema, and what reads its records.
+type LastRead<R> = ((Arc<str>, i32), Arc<R>);
+
 /// A converter of one format for keys or values. Once the schemas of a topic are known it does no I/O.
 pub struct RegistryConverter<F: Format> {
     context: Arc<Context<F>>,
     readers: Cache<(Arc<str>, i32), Arc<F::Reader>>,
     writers: Cache<WriteKey, Arc<Prepared<F::Writer>>>,
     /// What the last record had: most have the same.
-    last_read: Option<((Arc<str>, i32), Arc<F::Reader>)>,
+    last_read: Option<LastRead<F::Reader>>,
     last_written: Option<(WriteKey, Arc<Prepared<F::Writer>>)>,
     wanted: Option<Wanted>,
 }

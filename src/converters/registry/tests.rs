@@ -92,7 +92,7 @@ fn a_schema_is_registered_once_and_its_id_stands_in_front_of_the_data() {
     let schema = record("x.R");
     let value = record_value(&schema);
     let first = converter(&registry.url, &[("normalize.schemas", "true")]);
-    let (again, bytes, lookups) = write(first, "t", schema.clone(), value.clone());
+    let (again, bytes, lookups) = write(first, "t", SchemaRef::clone(&schema), value.clone());
     assert_eq!((bytes.unwrap(), lookups), (vec![0, 0, 0, 0, 7, 3], 1));
     // An equal schema is the same one.
     let equal = SchemaBuilder::from_schema(&schema).build();
@@ -278,7 +278,7 @@ fn the_latest_schema_is_written_when_it_can_read_the_records_own() {
     let (_, bytes, _) = write(
         converter(&fits.url, &settings),
         "t",
-        schema.clone(),
+        SchemaRef::clone(&schema),
         record_value(&schema),
     );
     assert_eq!(bytes.unwrap(), [0, 0, 0, 0, 3, 4, b'h', b'i', 3]);
@@ -286,7 +286,7 @@ fn the_latest_schema_is_written_when_it_can_read_the_records_own() {
     let (_, bytes, _) = write(
         converter(&lacks.url, &settings),
         "t",
-        schema.clone(),
+        SchemaRef::clone(&schema),
         record_value(&schema),
     );
     let trace = bytes.unwrap_err().trace();

@@ -399,7 +399,8 @@ impl Maps {
         sort_keys(self.keys.get_mut(from..).unwrap_or_default());
         let until = self.keys.len();
         for at in from..until {
-            let index = self.keys.get(at).map_or(0, |key| key & 0xffff_ffff) as usize;
+            let low = self.keys.get(at).map_or(0, |key| key & 0xffff_ffff);
+            let index = usize::try_from(low).unwrap_or(usize::MAX);
             if let Some(member) = self.members.get(index).copied() {
                 each(self, member);
             }

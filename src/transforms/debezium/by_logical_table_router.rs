@@ -225,12 +225,12 @@ impl ByLogicalTableRouter {
             }
             Ok(builder.build())
         };
-        let schema = self.schemas_of(new).keys.get(&inner.schema, make)?.clone();
+        let schema = SchemaRef::clone(self.schemas_of(new).keys.get(&inner.schema, make)?);
         carry_all(&mut inner, true)?;
         if field.is_some() {
             inner.values.push(Value::String(identifier));
         }
-        inner.schema = schema.clone();
+        inner.schema = SchemaRef::clone(&schema);
         Ok(SchemaAndValue::new(schema, Value::Struct(inner)))
     }
 
@@ -243,15 +243,15 @@ impl ByLogicalTableRouter {
         let mode = self.name_mode;
         let make = |schema: &Schema| envelope_schema(schema, new, mode);
         let schemas = self.schemas_of(new);
-        let schema = schemas.envelopes.get(&event.schema, make)?.clone();
+        let schema = SchemaRef::clone(schemas.envelopes.get(&event.schema, make)?);
         carry_all(&mut event, true)?;
         for field in schema.fields().iter().filter(|field| is_row(&field.name)) {
             if let Some(Value::Struct(row)) = event.values.get_mut(field.index) {
                 carry_all(row, true)?;
-                row.schema = field.schema.clone();
+                row.schema = SchemaRef::clone(&field.schema);
             }
         }
-        event.schema = schema.clone();
+        event.schema = SchemaRef::clone(&schema);
         Ok(SchemaAndValue::new(schema, Value::Struct(event)))
     }
 }
@@ -287,7 +287,7 @@ fn copied(
         builder = builder.optional();
     }
     for field in fields {
-        builder = builder.field(&field.name, field.schema.clone())?;
+        builder = builder.field(&field.name, SchemaRef::clone(&field.schema))?;
     }
     Ok(builder)
 }
@@ -312,7 +312,7 @@ fn envelope_schema(
             Some(row) if is_row(&field.name) => row,
             _ => &field.schema,
         };
-        builder = builder.field(&field.name, own.clone())?;
+        builder = builder.field(&field.name, SchemaRef::clone(own))?;
     }
     let name = mode.adjust(&format!("{topic}.Envelope"));
     Ok(builder.name(name).build())

@@ -298,9 +298,9 @@ impl ExtractNewRecordState {
             BEFORE => &mut self.before,
             _ => &mut self.after,
         };
-        let own = inner.schema.clone();
+        let own = SchemaRef::clone(&inner.schema);
         let make = |event: &Schema| extended_schema(event, &own, fields, rewrites);
-        let schema = cache.get(event, make)?.clone();
+        let schema = SchemaRef::clone(cache.get(event, make)?);
         if rewrites {
             carry_all(&mut inner, self.replace_null)?;
         }
@@ -309,7 +309,7 @@ impl ExtractNewRecordState {
             let added = reference.resolve(envelope);
             inner.values.extend(added.map(|added| added.value));
         }
-        inner.schema = schema.clone();
+        inner.schema = SchemaRef::clone(&schema);
         Ok(SchemaAndValue::new(schema, Value::Struct(inner)))
     }
 
@@ -367,7 +367,7 @@ fn extended_schema(
 ) -> Result<SchemaRef, ConnectError> {
     let mut builder = SchemaBuilder::structure().basics_of(row);
     for field in row.fields() {
-        builder = builder.field(&field.name, field.schema.clone())?;
+        builder = builder.field(&field.name, SchemaRef::clone(&field.schema))?;
     }
     if rewrites {
         builder = builder.field(DELETED, Schema::optional(SchemaType::String))?;
@@ -410,18 +410,18 @@ impl DropFields {
                 let goes = |field: &crate::api::data::Field| {
                     names.contains(&field.name) && (field.schema.is_optional() || !self.compatibly)
                 };
-                let old = inner.schema.clone();
+                let old = SchemaRef::clone(&inner.schema);
                 let mut builder = SchemaBuilder::structure().basics_of(&old);
                 let mut values = Vec::with_capacity(inner.values.len());
                 for (field, value) in old.fields().iter().zip(std::mem::take(&mut inner.values)) {
                     if !goes(field) {
-                        builder = builder.field(&field.name, field.schema.clone())?;
+                        builder = builder.field(&field.name, SchemaRef::clone(&field.schema))?;
                         values.push(value);
                     }
                 }
                 inner.values = values;
                 inner.schema = builder.build();
-                data.schema = Some(inner.schema.clone());
+                data.schema = Some(SchemaRef::clone(&inner.schema));
             }
             _ => {}
         }

@@ -38,7 +38,7 @@ fn event(before: Value, after: Value, op: &str) -> SchemaAndValue {
         .unwrap()
         .field("after", row_schema())
         .unwrap()
-        .field("source", source.clone())
+        .field("source", SchemaRef::clone(&source))
         .unwrap()
         .field("op", Schema::required(SchemaType::String))
         .unwrap()
@@ -49,7 +49,7 @@ fn event(before: Value, after: Value, op: &str) -> SchemaAndValue {
     };
     let values = vec![before, after, Value::Struct(Box::new(source)), text(op)];
     let inner = Struct {
-        schema: schema.clone(),
+        schema: SchemaRef::clone(&schema),
         values,
     };
     SchemaAndValue::new(schema, Value::Struct(Box::new(inner)))
@@ -100,7 +100,8 @@ fn an_update_becomes_the_new_row_with_what_is_asked_for() {
 
 #[test]
 fn each_mode_treats_deletions_and_tombstones_as_documented() {
-    let modes: [(&[(&str, &str)], &str, bool); 8] = [
+    type Mode<'a> = (&'a [(&'a str, &'a str)], &'a str, bool);
+    let modes: [Mode<'_>; 8] = [
         (&[], "null with schema", false),
         (&[("delete.tombstone.handling.mode", "drop")], "gone", false),
         (
@@ -210,7 +211,7 @@ fn routed(entries: &[(&str, &str)], topic: &str) -> ConnectRecord {
         .unwrap()
         .build();
     let key = Struct {
-        schema: key_schema.clone(),
+        schema: SchemaRef::clone(&key_schema),
         values: vec![Value::Int32(1)],
     };
     let record = ConnectRecord {

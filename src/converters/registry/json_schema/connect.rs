@@ -118,7 +118,7 @@ impl<'a> Connector<'a> {
             }
             Part::OneOf(members) => self.union(members, around)?,
             Part::AllOf(members) => {
-                let all: Vec<Part<'a>> = members.iter().flat_map(|member| parts(member)).collect();
+                let all: Vec<Part<'a>> = members.iter().flat_map(parts).collect();
                 return self.together(&all, around);
             }
             Part::Enum(symbols) => enumeration(symbols),
