@@ -15,20 +15,23 @@ const EXACTLY_ONCE: &str = "Exactly Once Support";
 pub fn connector_def(kind: ConnectorKind) -> ConfigDef {
     let def = common().extend(&error_handling());
     match kind {
-        ConnectorKind::Source => def.extend(&source()).extend(&dead_letters()),
+        ConnectorKind::Source => def.extend(&source()),
         ConnectorKind::Sink => def.extend(&sink()).extend(&dead_letters()),
     }
 }
 
-/// [`connector_def`] and the keys that `config` brings in: those of its transformations, predicates and
-/// topic creation groups. The own keys of transformations and predicates are there with `own` only; a
-/// connector's and a converter's are the plugin's.
+/// [`connector_def`] and the keys that `config` brings in: those of its transformations, predicates,
+/// topic creation groups and, for sources, dead letter queue. The own keys of transformations and
+/// predicates are there with `own` only; a connector's and a converter's are the plugin's.
 pub fn enriched_def(
     kind: ConnectorKind,
     config: &ConfigMap,
     own: Option<StepKeys<'_>>,
 ) -> ConfigDef {
     let mut def = steps::enrich(connector_def(kind), config, own);
+    if kind == ConnectorKind::Source && uses_dead_letters(config) {
+        def = def.extend(&dead_letters());
+    }
     if kind == ConnectorKind::Source && uses_topic_creation(config) {
         def = creation_group("default", true)
             .into_iter()
@@ -46,6 +49,14 @@ pub fn enriched_def(
 /// Whether a source connector's configuration holds rules for creating topics.
 pub(super) fn uses_topic_creation(config: &ConfigMap) -> bool {
     config.keys().any(|key| key.starts_with("topic.creation."))
+}
+
+/// Whether a configuration says anything of a dead letter queue. Sources show these keys only then: Kafka's
+/// sources have none.
+pub(super) fn uses_dead_letters(config: &ConfigMap) -> bool {
+    config
+        .keys()
+        .any(|key| key.starts_with("errors.deadletterqueue."))
 }
 
 /// The entries of an alias list, each once, empty ones left out.

@@ -223,7 +223,7 @@ impl ConnectorConfig {
             predicates: predicates(parsed)?,
             restart_on_reload: parsed.str("config.action.reload")? == "restart",
             errors: errors(parsed)?,
-            dead_letters: dead_letters(parsed)?,
+            dead_letters: dead_letters(kind, parsed)?,
             kind: match kind {
                 ConnectorKind::Source => KindConfig::Source(source(parsed)?),
                 ConnectorKind::Sink => KindConfig::Sink(sink(parsed)?),
@@ -370,7 +370,13 @@ fn errors(parsed: &ParsedConfig) -> Result<ErrorHandling, ConnectError> {
     })
 }
 
-fn dead_letters(parsed: &ParsedConfig) -> Result<Option<DeadLetterQueue>, ConnectError> {
+fn dead_letters(
+    kind: ConnectorKind,
+    parsed: &ParsedConfig,
+) -> Result<Option<DeadLetterQueue>, ConnectError> {
+    if kind == ConnectorKind::Source && !keys::uses_dead_letters(parsed.originals()) {
+        return Ok(None);
+    }
     let topic = parsed.str("errors.deadletterqueue.topic.name")?;
     let queue = DeadLetterQueue {
         topic: topic.to_owned(),
