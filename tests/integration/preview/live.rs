@@ -86,7 +86,7 @@ fn a_sink_is_shown_without_a_group_and_without_commits() {
     assert!(warnings.contains("preview-absent"), "{warnings}");
     let mut shown = texts(&records);
     shown.sort_unstable();
-    let of = |letter, n| format!("{{n={letter}{n}, topic=preview-sink}}");
+    let of = |letter, n| format!("{{topic=preview-sink, n={letter}{n}}}");
     let both = [
         ('a', 17),
         ('a', 18),
