@@ -219,7 +219,10 @@ mod tests {
 
         #[test]
         fn escapes_as_the_portable_windows_do(text in texts()) {
-            prop_assume!(available());
+            if !available() {
+                // This CPU takes the portable windows only.
+                return Ok(());
+            }
             let mut portable = Vec::new();
             append_quoted_by_window(&text, &mut portable);
             let mut quoted = b"\"".to_vec();
@@ -235,7 +238,10 @@ mod tests {
 
         #[test]
         fn unescapes_as_the_portable_windows_do(text in texts()) {
-            prop_assume!(available());
+            if !available() {
+                // This CPU takes the portable windows only.
+                return Ok(());
+            }
             let mut portable = Vec::new();
             let end = unescape_by_window(&text, &mut portable);
             let mut out = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ringmain::api::data::SchemaRef;
 use ringmain::api::{
     ConnectError, ConnectRecord, Header, Predicate, RecordOrigin, SchemaAndValue, Transformation,
 };
@@ -56,7 +57,7 @@ fn sample(generator: &mut Generator, shapes: &[SchemaAndValue; 2]) -> Sample {
         let shape = &shapes[generator.random.usize(..2)];
         match &shape.schema {
             Some(schema) if !shape.value.is_null() => {
-                SchemaAndValue::new(schema.clone(), generator.value(schema))
+                SchemaAndValue::new(SchemaRef::clone(schema), generator.value(schema))
             }
             _ => generator.record_data(),
         }

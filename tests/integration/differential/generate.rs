@@ -290,7 +290,7 @@ impl Generator {
                 hash_map(entries)
             }
             SchemaType::Struct => {
-                let mut inner = Struct::new(schema.clone()).unwrap();
+                let mut inner = Struct::new(SchemaRef::clone(schema)).unwrap();
                 for (index, field) in schema.fields().iter().enumerate() {
                     let value = self.value(&field.schema);
                     if !value.is_null() {

@@ -137,7 +137,7 @@ fn a_sink_goes_on_where_its_group_is_and_the_group_stays_there() {
     let dir = scratch_dir("preview-group");
     let out = dir.path().join("out.txt");
     let sink = file_sink("preview-group", &out, "preview-group");
-    let standalone = Standalone::new(&pipeline::worker(&bootstrap), &[sink.clone()]);
+    let standalone = Standalone::new(&pipeline::worker(&bootstrap), std::slice::from_ref(&sink));
     let ringmain = standalone.start();
     wait_until("the output", PATIENCE, || {
         fs::read(&out).unwrap_or_default() == b"1\n2\n3\n"
@@ -193,7 +193,7 @@ fn a_source_is_shown_from_where_it_was_left_and_stays_there() {
     let input = standalone.dir().join("in.txt");
     fs::write(&input, "one\ntwo\n").unwrap();
     let source = file_source("preview-source", &input, "preview-source");
-    let standalone = standalone.with_connectors(&[source.clone()]);
+    let standalone = standalone.with_connectors(std::slice::from_ref(&source));
     let ringmain = standalone.start();
     wait_for("both lines", PATIENCE, || {
         client.topics().contains_key("preview-source").then_some(())
@@ -258,7 +258,7 @@ fn the_offsets_of_a_running_worker_can_be_read_beside_it() {
     let input = standalone.dir().join("in.txt");
     fs::write(&input, "one\n").unwrap();
     let source = file_source("preview-beside", &input, "preview-beside");
-    let standalone = standalone.with_connectors(&[source.clone()]);
+    let standalone = standalone.with_connectors(std::slice::from_ref(&source));
     let ringmain = standalone.start();
     let files = Files {
         connector: source.write(&standalone.dir().join("beside.properties")),

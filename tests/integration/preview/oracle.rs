@@ -131,17 +131,9 @@ fn json_value(schemas: bool) -> Properties {
         .set("value.converter.schemas.enable", schemas)
 }
 
-/// Configurations that run.
-fn running() -> Vec<Properties> {
+/// Configurations that differ in converters.
+fn converters() -> Vec<Properties> {
     let number = |name: &str| format!("org.apache.kafka.connect.converters.{name}Converter");
-    let insert = [
-        ("topic.field", "topic"),
-        ("partition.field", "partition!"),
-        ("offset.field", "offset"),
-        ("timestamp.field", "ts"),
-        ("static.field", "added"),
-        ("static.value", "x"),
-    ];
     vec![
         sink(),
         sink().set("errors.tolerance", "all"),
@@ -168,6 +160,20 @@ fn running() -> Vec<Properties> {
         sink().without("value.converter").without("key.converter"),
         json_value(false),
         json_value(true),
+    ]
+}
+
+/// Configurations with transforms.
+fn transforms() -> Vec<Properties> {
+    let insert = [
+        ("topic.field", "topic"),
+        ("partition.field", "partition!"),
+        ("offset.field", "offset"),
+        ("timestamp.field", "ts"),
+        ("static.field", "added"),
+        ("static.value", "x"),
+    ];
+    vec![
         step(json_value(false), "in", "InsertField$Value", &insert),
         step(json_value(true), "in", "InsertField$Value", &insert),
         step(
@@ -360,7 +366,8 @@ fn records_fare_as_with_apaches_converters_and_transforms() {
     let input = dir.path().join("input.json");
     let lines: String = records.iter().map(|record| format!("{record}\n")).collect();
     fs::write(&input, lines).unwrap();
-    let (mut running, refused) = (running(), refused());
+    let (mut running, refused) = (converters(), refused());
+    running.extend(transforms());
     running.extend(chains());
     let all = running.iter().chain(&refused).enumerate();
     let cases: Vec<Case> = all
