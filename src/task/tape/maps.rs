@@ -341,7 +341,7 @@ impl Maps {
     }
 
     /// Gives members the names that `rename` says, as if each were put into a new map in turn: a name
-    /// that is there already keeps its place and gets the new value.
+    /// that is there already keeps its place and gets the new value. The members have to be sorted.
     pub(super) fn rename(
         &mut self,
         view: View<'_>,
@@ -368,6 +368,8 @@ impl Maps {
             };
         }
         self.members.truncate(kept);
+        // They stand as they were put into the new map; the old one's table means nothing any more.
+        self.order = Order::Inserted;
     }
 
     /// Brings the members of the open map into the order in which it iterates.

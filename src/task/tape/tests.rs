@@ -613,6 +613,13 @@ fn members_go_in_javas_order_and_numbers_are_javas() {
 }
 
 #[test]
+fn a_renamed_member_goes_by_its_new_name_in_the_new_table() {
+    let rename = spec("ReplaceField$Value", &[("renames", "Aa:host")]);
+    let text = text_of(&[step(rename)], r#"{"Aa":0,"a.b":0}"#);
+    assert_eq!(text, "{host=0, a.b=0}");
+}
+
+#[test]
 fn what_a_tape_cannot_do_is_left_to_the_struct_road() {
     for unknown in [
         spec(
