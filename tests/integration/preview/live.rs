@@ -80,7 +80,7 @@ fn a_sink_is_shown_without_a_group_and_without_commits() {
 
     let (head, records) = objects(&files, &["--limit", "6"]);
     assert_eq!(head["kind"], "sink");
-    assert_eq!(head["roads"]["value"], "struct");
+    assert_eq!(head["roads"]["value"], "tape");
     assert_eq!(head["transforms"][0]["alias"], "where");
     let warnings = head["warnings"].to_string();
     assert!(warnings.contains("preview-absent"), "{warnings}");
