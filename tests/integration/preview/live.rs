@@ -109,7 +109,7 @@ fn a_sink_is_shown_without_a_group_and_without_commits() {
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     for part in [
         "sink preview-live",
-        "roads       key struct, value struct",
+        "roads       key slice, value tape",
         "there is no topic 'preview-absent'",
         "fix: ",
         "after     where (InsertField$Value)",
