@@ -264,11 +264,9 @@ impl Runner {
 
     async fn deliver(&mut self, fetched: Vec<FetchedRecords>) -> Result<(), ConnectError> {
         let mut batches = Vec::with_capacity(fetched.len());
-        let mut bytes = 0;
         for records in fetched {
             let count = records.records.len() as u64;
             self.metrics.add_polled(count);
-            bytes += payload(&records);
             let originals = self.keeps_originals.then(|| originals(&records));
             let mut batch = self
                 .conversion
@@ -281,7 +279,6 @@ impl Runner {
             batch.originals = originals;
             batches.push(batch);
         }
-        self.metrics.add_bytes(bytes);
         self.metrics.set_lag(self.consumer.lag());
         self.offer(batches).await
     }
@@ -558,16 +555,6 @@ fn originals(fetched: &FetchedRecords) -> Originals {
         next_offset: fetched.next_offset,
         log_append_time: fetched.log_append_time,
     })
-}
-
-fn payload(fetched: &FetchedRecords) -> u64 {
-    let lens = fetched
-        .records
-        .iter()
-        .flat_map(|record| [record.key, record.value]);
-    lens.filter(|span| !span.is_null())
-        .map(|span| u64::from(span.len))
-        .sum()
 }
 
 fn consume_failed(error: ClientError) -> ConnectError {
