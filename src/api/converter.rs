@@ -3,6 +3,7 @@
 use super::LocalFuture;
 use super::data::{SchemaAndValue, SchemaRef, Value};
 use super::error::ConnectError;
+use super::record::Span;
 
 /// How a converter treats text without building values, for the slice road.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,54 @@ pub trait Converter {
             self.class_name()
         )))
     }
+
+    /// [`Converter::read_text`] for each of `values`, which index `buffer`, in order, with a line feed
+    /// after each text; the texts' places in `out` are appended to `texts`. A null value is a null text.
+    ///
+    /// # Errors
+    /// As [`Converter::read_text`] of the value at `texts.len()`; `out` then ends with what came before it.
+    fn read_texts(
+        &mut self,
+        topic: &str,
+        buffer: &[u8],
+        values: &[Span],
+        out: &mut Vec<u8>,
+        texts: &mut Vec<Span>,
+    ) -> Result<(), ConnectError> {
+        each_text(buffer, values, out, texts, |bytes, out| {
+            self.read_text(topic, bytes, out)
+        })
+    }
+}
+
+/// [`Converter::read_texts`] by `read`, which appends the text of one value.
+///
+/// # Errors
+/// As `read`.
+#[inline]
+pub fn each_text(
+    buffer: &[u8],
+    values: &[Span],
+    out: &mut Vec<u8>,
+    texts: &mut Vec<Span>,
+    mut read: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), ConnectError>,
+) -> Result<(), ConnectError> {
+    for value in values {
+        let Some(bytes) = value.of(buffer) else {
+            texts.push(Span::NULL);
+            continue;
+        };
+        let start = out.len();
+        match read(bytes, out).and_then(|()| Span::between(start, out.len())) {
+            Ok(text) => texts.push(text),
+            Err(error) => {
+                out.truncate(start);
+                return Err(error);
+            }
+        }
+        out.push(b'\n');
+    }
+    Ok(())
 }
 
 /// Converts header values.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::data::{SchemaAndValue, SchemaRef};
 use super::errant_records::Originals;
+use super::error::ConnectError;
 
 /// A source partition or source offset: JSON members with primitive values, order kept (contract 4.3).
 pub type SourceMap = serde_json::Map<String, serde_json::Value>;
@@ -57,6 +58,23 @@ impl Span {
         start: 0,
         len: Self::NULL_LEN,
     };
+
+    /// The range `start..end`.
+    ///
+    /// # Errors
+    /// It ends beyond 4 GiB.
+    #[inline]
+    pub fn between(start: usize, end: usize) -> Result<Self, ConnectError> {
+        match (u32::try_from(start), u32::try_from(end)) {
+            (Ok(first), Ok(last)) if last >= first => Ok(Self {
+                start: first,
+                len: last - first,
+            }),
+            _ => Err(ConnectError::data(
+                "a batch of converted records is larger than 4 GiB",
+            )),
+        }
+    }
 
     /// Whether this is null rather than a range.
     pub fn is_null(self) -> bool {

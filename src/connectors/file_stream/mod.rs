@@ -17,6 +17,7 @@
 
 mod end_of_file;
 mod lines;
+mod opening;
 mod sink;
 mod source;
 mod stream;

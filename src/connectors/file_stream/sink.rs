@@ -165,14 +165,40 @@ impl SinkTask for FileStreamSinkTask {
 fn append_lines<'a>(values: &[u8], mut spans: &'a [Span], out: &mut Vec<u8>) -> &'a [Span] {
     let full = out.len().max(BUFFER);
     while let Some((span, left)) = spans.split_first() {
-        out.extend_from_slice(span.of(values).unwrap_or(b"null"));
-        out.push(b'\n');
-        spans = left;
+        let (lines, count) = lines_in_place(values, spans, full - out.len());
+        if count > 0 {
+            out.extend_from_slice(lines);
+            spans = spans.get(count..).unwrap_or_default();
+        } else {
+            out.extend_from_slice(span.of(values).unwrap_or(b"null"));
+            out.push(b'\n');
+            spans = left;
+        }
         if out.len() >= full {
             break;
         }
     }
     spans
+}
+
+/// The lines that `spans` begin with as far as they stand behind each other in `values`, each with a
+/// line feed, as converters write texts; ends with the one that has the `most`th byte. And how many.
+fn lines_in_place<'a>(values: &'a [u8], spans: &[Span], most: usize) -> (&'a [u8], usize) {
+    let start = spans.first().map_or(0, |span| span.start as usize);
+    let (mut end, mut count) = (start, 0);
+    for span in spans {
+        let line_feed = end.saturating_add(span.len as usize);
+        let follows = !span.is_null() && span.start as usize == end;
+        if !follows || values.get(line_feed) != Some(&b'\n') {
+            break;
+        }
+        end = line_feed + 1;
+        count += 1;
+        if end - start >= most {
+            break;
+        }
+    }
+    (values.get(start..end).unwrap_or_default(), count)
 }
 
 impl FileStreamSinkTask {
@@ -438,6 +464,32 @@ mod tests {
             assert_eq!(text, "before\na\nnull\n\nz\n");
             task.stop().await;
         });
+    }
+
+    #[test]
+    fn lines_that_stand_behind_each_other_are_appended_as_they_stand() {
+        let span = |start, len| Span { start, len };
+        let values = b"one\ntwo\n\nfour five\n";
+        let spans = [
+            span(0, 3),
+            span(4, 3),
+            span(8, 0),
+            Span::NULL,
+            span(9, 4),
+            span(14, 4),
+            span(14, 4),
+            span(9, 9),
+        ];
+        let mut out = Vec::new();
+        assert!(append_lines(values, &spans, &mut out).is_empty());
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, "one\ntwo\n\nnull\nfour\nfive\nfive\nfour five\n");
+        assert_eq!(lines_in_place(values, &spans, 5), (&values[..8], 2));
+        assert_eq!(lines_in_place(values, &spans[3..], 5), (&b""[..], 0));
+
+        let mut full = vec![b'x'; BUFFER + 1];
+        assert_eq!(append_lines(values, &spans, &mut full).len(), 7);
+        assert!(full.ends_with(b"xone\n"));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, IoSliceMut};
-use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use bytes::Bytes;
 
 use super::end_of_file::{EndOfFile, IDLE_MAX};
 use super::lines::{Lines, complete_end, scanned, split};
+use super::opening::{Opening, Origin};
 use super::stream::{ByteStream, End};
-use super::watch::is_told_of;
 use super::{BATCH_SIZE, FILE, FILENAME_FIELD, POSITION_FIELD, TOPIC, source_config};
 use crate::api::data::SchemaRef;
 use crate::api::{
@@ -56,18 +56,20 @@ const OFFLOADED_READS: u32 = 16;
 #[derive(Debug, Default)]
 pub struct FileStreamSourceTask {
     settings: Option<Settings>,
+    opening: Opening,
     input: Option<Input>,
     block: Option<Block>,
     end: EndOfFile,
 }
 
+/// What the configuration says.
 #[derive(Debug)]
-struct Settings {
-    context: SourceTaskContext,
-    file: Option<String>,
+pub(super) struct Settings {
+    pub(super) context: SourceTaskContext,
+    pub(super) file: Option<String>,
     topic: Rc<str>,
     records_max: usize,
-    partition: Option<Rc<SourceMap>>,
+    pub(super) partition: Option<Rc<SourceMap>>,
     schema: SchemaRef,
     position_field: Rc<str>,
 }
@@ -99,24 +101,6 @@ struct Input {
     reading: Option<Offload<(Part, std::io::Result<usize>)>>,
     /// Position of the next read.
     position: u64,
-}
-
-#[derive(Debug)]
-enum Origin {
-    /// A file with positions.
-    File {
-        file: Arc<File>,
-        /// Whether the kernel tells of changes.
-        told: bool,
-        /// Whether the file system knows reads that don't wait.
-        nowait: bool,
-        /// Reads to leave to a blocking thread.
-        offloaded: u32,
-    },
-    /// A pipe or a device, opened without blocking.
-    Pipe(File),
-    /// Standard input.
-    Stream(Arc<ByteStream>),
 }
 
 #[async_trait(?Send)]
@@ -164,8 +148,8 @@ impl SourceTask for FileStreamSourceTask {
                 return Ok(SourceBatch::Slices(batch));
             }
             let Some(input) = &mut self.input else {
-                match open(settings).await? {
-                    Some(input) => self.input = Some(input),
+                match self.opening.open(settings).await? {
+                    Some((origin, position)) => self.input = Some(Input::new(origin, position)),
                     None => sleep(MISSING_WAIT).await,
                 }
                 continue;
@@ -187,94 +171,10 @@ impl SourceTask for FileStreamSourceTask {
     }
 
     async fn stop(&mut self) {
+        self.opening = Opening::Closed;
         self.input = None;
         self.block = None;
         self.end = EndOfFile::default();
-    }
-}
-
-/// Opens the input at the stored position; `None` while the file is missing.
-async fn open(settings: &Settings) -> Result<Option<Input>, ConnectError> {
-    let Some(name) = &settings.file else {
-        let stream = ByteStream::stdin().map_err(|error| {
-            ConnectError::connect("Couldn't start the thread that reads standard input")
-                .with_source(error)
-        })?;
-        return Ok(Some(Input::new(Origin::Stream(stream), 0)));
-    };
-    let path = name.clone();
-    let opened = Offload::start(move || {
-        // A pipe without a writer must not hold the open.
-        let file = File::options()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(path)?;
-        let metadata = file.metadata()?;
-        let told = metadata.is_file() && is_told_of(&file);
-        Ok((file, metadata, told))
-    });
-    let (file, metadata, told) = match opened.await? {
-        Ok(opened) => opened,
-        Err(error) if ErrorKind::NotFound == std::io::Error::kind(&error) => {
-            tracing::warn!(
-                file = name,
-                "couldn't find file for FileStreamSourceTask, sleeping to wait for it to be created"
-            );
-            return Ok(None);
-        }
-        Err(error) => return Err(cannot_open(name, error)),
-    };
-    if metadata.is_dir() {
-        return Err(cannot_open(name, ErrorKind::IsADirectory.into()));
-    }
-    let position = stored_position(settings).await?;
-    let kind = metadata.file_type();
-    if kind.is_fifo() || kind.is_char_device() || kind.is_socket() {
-        return Ok(Some(Input::new(Origin::Pipe(file), position)));
-    }
-    if position > metadata.len() {
-        tracing::warn!(
-            file = name,
-            position,
-            length = metadata.len(),
-            "file is shorter than the stored position; waiting until it has grown past it"
-        );
-    }
-    let origin = Origin::File {
-        file: Arc::new(file),
-        told,
-        nowait: true,
-        offloaded: 0,
-    };
-    Ok(Some(Input::new(origin, position)))
-}
-
-fn cannot_open(name: &str, error: std::io::Error) -> ConnectError {
-    ConnectError::connect(format!(
-        "Couldn't open file {name} for FileStreamSourceTask: {error}"
-    ))
-    .with_source(error)
-}
-
-async fn stored_position(settings: &Settings) -> Result<u64, ConnectError> {
-    let Some(partition) = &settings.partition else {
-        return Ok(0);
-    };
-    let stored = settings.context.offsets.offset(partition).await?;
-    match stored
-        .as_ref()
-        .and_then(|offset| offset.get(POSITION_FIELD))
-    {
-        None | Some(serde_json::Value::Null) => Ok(0),
-        Some(value) => match value.as_i64().map(u64::try_from) {
-            Some(Ok(position)) => Ok(position),
-            Some(Err(_)) => Err(ConnectError::connect(format!(
-                "Offset position {value} is negative"
-            ))),
-            None => Err(ConnectError::connect(
-                "Offset position is the incorrect type",
-            )),
-        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::parser::ParseError;
 #[cfg(target_arch = "x86_64")]
-use super::wide::{Level, Stop};
+use super::wide::{Stop, Vectors};
 use super::window::{EMPTY, PADDED, Unescaped, Window};
 use crate::api::data::text::decode_utf8;
 
@@ -183,10 +183,10 @@ const ESCAPED_LEN: [u8; 128] = {
 #[inline]
 pub(super) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
     #[cfg(target_arch = "x86_64")]
-    if let Some(level) = Level::of_this_cpu() {
+    if let Some(vectors) = Vectors::of_this_cpu() {
         out.reserve(text.len() + text.len() / 4 + 138);
         out.push(b'"');
-        let done = level.escape(text, out);
+        let done = vectors.escape(text, out);
         if let Some(rest) = text.get(done..).filter(|rest| !rest.is_empty()) {
             append_any(rest, out);
         }
@@ -387,8 +387,8 @@ pub(super) fn unescape_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
         return None;
     }
     #[cfg(target_arch = "x86_64")]
-    if let Some(level) = Level::of_this_cpu() {
-        return match level.unescape(bytes, out) {
+    if let Some(vectors) = Vectors::of_this_cpu() {
+        return match vectors.unescape(bytes, out) {
             Stop::Closed(at) => Some(at + 1),
             Stop::Look(at) => Some(at + unescape_by_window(bytes.get(at..)?, out)?),
             Stop::Open => None,

@@ -162,6 +162,9 @@ impl SinkConversion {
         checks: bool,
         texts: &mut Texts,
     ) -> Option<(usize, Failure)> {
+        if !checks && self.plan.value == Road::Rewrite {
+            return self.read_values(fetched, from, texts);
+        }
         let records = fetched.records.iter().enumerate().skip(from);
         for (index, record) in records {
             if let Err(failure) = self.read_one(fetched, record, checks, texts) {
@@ -169,6 +172,34 @@ impl SinkConversion {
             }
         }
         None
+    }
+
+    /// As [`Self::read_run`], when nothing but values is to be looked at.
+    fn read_values(
+        &mut self,
+        fetched: &FetchedRecords,
+        from: usize,
+        texts: &mut Texts,
+    ) -> Option<(usize, Failure)> {
+        let records = fetched.records.get(from..).unwrap_or_default();
+        let values: Vec<Span> = records.iter().map(|record| record.value).collect();
+        let before = texts.spans.len();
+        let converter = &mut self.converters.value;
+        let read = converter.read_texts(
+            &fetched.source.topic,
+            &fetched.buffer,
+            &values,
+            &mut texts.out,
+            &mut texts.spans,
+        );
+        let done = texts.spans.len() - before;
+        for record in records.iter().take(done) {
+            texts.offsets.push(record.offset);
+            texts.timestamps.push(record.timestamp);
+        }
+        let error = read.err()?;
+        let failure = (Stage::ValueConverter, converter.class_name(), error);
+        Some((from + done, failure))
     }
 
     #[inline]
@@ -285,7 +316,7 @@ impl SinkConversion {
                 .read(topic, bytes)
                 .map(|read| text::append(&read.value, out)),
         };
-        read.and_then(|()| span_of(start, out.len()))
+        read.and_then(|()| Span::between(start, out.len()))
             .map_err(|error| (Stage::ValueConverter, converter.class_name(), error))
     }
 
@@ -484,7 +515,7 @@ fn text_column(values: &[SchemaAndValue]) -> SliceColumn {
     for value in values {
         let start = out.len();
         text::append(&value.value, &mut out);
-        spans.push(span_of(start, out.len()).unwrap_or(Span::NULL));
+        spans.push(Span::between(start, out.len()).unwrap_or(Span::NULL));
     }
     SliceColumn::Slices {
         form: SliceForm::Text,
@@ -527,13 +558,4 @@ impl Survey {
 
 fn well_formed(record: &RecordRef, buffer: &[u8]) -> bool {
     headers(buffer, record.headers, record.header_count).all(|header| header.is_ok())
-}
-
-pub(super) fn span_of(start: usize, end: usize) -> Result<Span, ConnectError> {
-    let too_large = |_| ConnectError::data("a batch of converted records is larger than 4 GiB");
-    let len = u32::try_from(end - start).map_err(too_large)?;
-    Ok(Span {
-        start: u32::try_from(start).map_err(too_large)?,
-        len,
-    })
 }

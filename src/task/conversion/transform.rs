@@ -5,10 +5,11 @@
 
 use std::rc::Rc;
 
-use super::sink::{SinkConversion, span_of};
+use super::sink::SinkConversion;
 use crate::api::data::text;
 use crate::api::{ConnectError, ConnectRecord, SinkBatch, SinkForm, SliceColumn, SliceForm, Span};
 use crate::clients::FetchedRecords;
+use crate::converters::json::is_surely_json;
 use crate::metrics::TaskMetrics;
 use crate::record::RecordRef;
 use crate::shard::{PooledVec, take_vec};
@@ -110,6 +111,10 @@ impl SinkConversion {
             };
             match passed {
                 Some((topic, span)) => {
+                    if columns.out.len() > start {
+                        // As `Converter::read_texts` has it: sinks of lines take many at once.
+                        columns.out.push(b'\n');
+                    }
                     columns.offsets.push(record.offset);
                     columns.timestamps.push(record.timestamp.max(-1));
                     columns.spans.push(span);
@@ -156,11 +161,15 @@ impl SinkConversion {
         let routed = |passed: Option<Passed>, span| passed.map(|passed| (passed.topic, span));
         match self.plan.value {
             Road::Tape => {
+                let value = record.value.of(buffer);
+                if tape.drops_unseen(&incoming)? && value.is_none_or(is_surely_json) {
+                    return Ok(None);
+                }
                 let out = (self.form == SinkForm::Text).then_some(&mut *columns.out);
-                let passed = tape.run(record.value.of(buffer), incoming, out)?;
+                let passed = tape.run(value, incoming, out)?;
                 let span = match &passed {
                     Some(passed) if !passed.is_null => {
-                        span_of(start, columns.out.len()).map_err(|_| Odd)?
+                        Span::between(start, columns.out.len()).map_err(|_| Odd)?
                     }
                     _ => Span::NULL,
                 };
@@ -196,7 +205,7 @@ impl SinkConversion {
             (_, SinkForm::Text) => {
                 let start = columns.out.len();
                 text::append(&built.value.value, &mut columns.out);
-                span_of(start, columns.out.len())?
+                Span::between(start, columns.out.len())?
             }
             _ => Span::NULL,
         };

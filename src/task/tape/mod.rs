@@ -18,6 +18,7 @@ pub mod compile;
 mod maps;
 mod ops;
 mod predicate;
+mod prefilter;
 mod record;
 mod text;
 mod value;

@@ -61,7 +61,7 @@ impl TopicMatch {
         Self { test, last: None }
     }
 
-    fn test(&mut self, topic: &Rc<str>) -> Result<bool, Odd> {
+    pub(super) fn test(&mut self, topic: &Rc<str>) -> Result<bool, Odd> {
         if let Some((known, matches)) = &self.last
             && Rc::ptr_eq(known, topic)
         {

@@ -18,6 +18,17 @@ pub(in crate::task) struct RawHeaders<'a> {
     pub(in crate::task) count: u32,
 }
 
+impl RawHeaders<'_> {
+    /// Whether there is one of this name.
+    #[inline]
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.count > 0
+            && headers(self.buffer, self.span, self.count)
+                .map_while(Result::ok)
+                .any(|header| header.key == name.as_bytes())
+    }
+}
+
 /// What operations did to the names of headers; values are of no use to whoever gets text.
 #[derive(Debug, Clone)]
 pub(super) enum HeaderEdit {
@@ -55,14 +66,6 @@ impl TapeRecord<'_> {
                 HeaderEdit::Add(_) | HeaderEdit::Drop(_) => {}
             }
         }
-        let RawHeaders {
-            buffer,
-            span,
-            count,
-        } = self.headers;
-        count > 0
-            && headers(buffer, span, count)
-                .map_while(Result::ok)
-                .any(|header| header.key == name.as_bytes())
+        self.headers.has(name)
     }
 }

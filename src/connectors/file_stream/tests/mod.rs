@@ -363,19 +363,23 @@ fn a_line_beyond_the_limit_fails_the_task_and_is_named() {
     });
 }
 
+fn make_pipe(path: &Path) {
+    let made = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        path,
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    );
+    made.unwrap();
+}
+
 #[test]
 fn a_pipe_is_read_and_its_writer_may_come_late() {
     on_each_runtime(|| async {
         let directory = tempfile::tempdir().unwrap();
         let pipe = directory.path().join("pipe");
-        let made = rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &pipe,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        );
-        made.unwrap();
+        make_pipe(&pipe);
         let mut task = start(&pipe).await;
         nothing_comes(&mut task).await;
         append(&pipe, b"through a pipe\n");
@@ -477,4 +481,34 @@ fn offsets_that_users_store_are_checked_as_apache_checks_them() {
             .message()
             .contains("stdin")
     );
+}
+
+#[test]
+fn a_pipe_that_is_open_stays_so_when_polls_are_dropped() {
+    on_each_runtime(|| async {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        make_pipe(&pipe);
+        let mut task = start(&pipe).await;
+        // A writer waits in its open until there is a reader, whose poll is dropped right then.
+        let writer = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || append(&pipe, b"not lost\n"))
+        };
+        let patience = std::time::Instant::now();
+        let read = loop {
+            match timeout(Duration::from_micros(50), task.poll()).await {
+                Ok(polled) => break polled.unwrap(),
+                Err(_) => assert!(
+                    !writer.is_finished() || patience.elapsed() < PATIENCE,
+                    "the line is lost"
+                ),
+            }
+        };
+        writer.join().unwrap();
+        let SourceBatch::Slices(batch) = read else {
+            panic!("not slices")
+        };
+        assert_eq!(lines_of(&batch), [line("not lost", 9)]);
+    });
 }

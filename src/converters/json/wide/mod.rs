@@ -22,40 +22,35 @@ pub(super) enum Stop {
     Open,
 }
 
-/// Vector instructions that a CPU has.
+/// Vector instructions that this CPU has: a value is there only if the CPU was asked.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Level {
+pub(super) struct Vectors(Level);
+
+#[derive(Clone, Copy, Debug)]
+enum Level {
     Avx2,
     Avx512,
 }
 
-impl Level {
-    /// The best that this CPU has, if any.
+impl Vectors {
+    /// The best that this CPU has, if any. The standard library asks it once.
     #[inline]
     pub(super) fn of_this_cpu() -> Option<Self> {
-        [Self::Avx512, Self::Avx2]
-            .into_iter()
-            .find(|level| level.available())
-    }
-
-    #[inline]
-    fn available(self) -> bool {
-        match self {
-            Self::Avx2 => avx2::available(),
-            Self::Avx512 => avx512::available(),
+        if avx512::available() {
+            return Some(Self(Level::Avx512));
         }
+        avx2::available().then_some(Self(Level::Avx2))
     }
 
     /// Appends the text that `bytes` begin with, after its opening quote, with its escapes undone.
     #[inline]
     pub(super) fn unescape(self, bytes: &[u8], out: &mut Vec<u8>) -> Stop {
-        assert!(self.available());
         #[allow(unsafe_code, reason = "calls code for a CPU that was asked about")]
-        match self {
-            // SAFETY: the CPU has the features; that was just asserted.
-            Self::Avx2 => unsafe { avx2::unescape(bytes, out) },
+        match self.0 {
+            // SAFETY: the CPU has the features, or there would be no such value.
+            Level::Avx2 => unsafe { avx2::unescape(bytes, out) },
             // SAFETY: as above.
-            Self::Avx512 => unsafe { avx512::unescape(bytes, out) },
+            Level::Avx512 => unsafe { avx512::unescape(bytes, out) },
         }
     }
 
@@ -63,13 +58,12 @@ impl Level {
     /// less than all when there is a control character or a byte beyond ASCII within the next window.
     #[inline]
     pub(super) fn escape(self, text: &[u8], out: &mut Vec<u8>) -> usize {
-        assert!(self.available());
         #[allow(unsafe_code, reason = "calls code for a CPU that was asked about")]
-        match self {
-            // SAFETY: the CPU has the features; that was just asserted.
-            Self::Avx2 => unsafe { avx2::escape(text, out) },
+        match self.0 {
+            // SAFETY: the CPU has the features, or there would be no such value.
+            Level::Avx2 => unsafe { avx2::escape(text, out) },
             // SAFETY: as above.
-            Self::Avx512 => unsafe { avx512::escape(text, out) },
+            Level::Avx512 => unsafe { avx512::escape(text, out) },
         }
     }
 }
@@ -83,7 +77,20 @@ struct Marks {
     odd: u64,
 }
 
-/// [`Level::unescape`] by `marks`, which looks at a window, and `append`, which appends the bytes of a
+impl Marks {
+    /// Of the bytes after the first `count`.
+    #[inline]
+    fn without_first(self, count: usize) -> Self {
+        Self {
+            quotes: self.quotes >> count,
+            backslashes: self.backslashes >> count,
+            slashes: self.slashes >> count,
+            odd: self.odd >> count,
+        }
+    }
+}
+
+/// [`Vectors::unescape`] by `marks`, which looks at a window, and `append`, which appends the bytes of a
 /// window whose bit is set.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "takes its caller's CPU features over")]
@@ -96,8 +103,14 @@ fn unescape_windows(
     let mut buffer = [0; WIDTH];
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let (window, len) = first_window(rest, &mut buffer);
-        let marks = marks(window);
+        let len = rest.len().min(WIDTH);
+        // The last window of a longer text begins with bytes that are done already.
+        let (window, done) = match (rest.first_chunk(), bytes.last_chunk()) {
+            (Some(window), _) => (window, 0),
+            (None, Some(window)) => (window, WIDTH - len),
+            (None, None) => (padded(rest, &mut buffer), 0),
+        };
+        let marks = marks(window).without_first(done);
         let starts = escape_starts(marks.backslashes);
         let escaped = starts << 1;
         let end = (marks.quotes & !escaped).trailing_zeros() as usize;
@@ -109,7 +122,7 @@ fn unescape_windows(
         if (marks.odd | (escaped & !itself)) & within != 0 {
             return Stop::Look(at);
         }
-        append(window, within & !starts, out);
+        append(window, (within & !starts) << done, out);
         at += limit;
         if end == limit && end < len {
             return Stop::Closed(at);
@@ -118,7 +131,7 @@ fn unescape_windows(
     Stop::Open
 }
 
-/// [`Level::escape`] by `marks`, which looks at a window, and `put_backslashes`, which appends as much
+/// [`Vectors::escape`] by `marks`, which looks at a window, and `put_backslashes`, which appends as much
 /// of a window as it is told with a backslash before each byte whose bit is set.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "takes its caller's CPU features over")]
@@ -131,7 +144,11 @@ fn escape_windows(
     let mut buffer = [0; WIDTH];
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let (window, len) = first_window(rest, &mut buffer);
+        let len = rest.len().min(WIDTH);
+        let window = match rest.first_chunk() {
+            Some(window) => window,
+            None => padded(rest, &mut buffer),
+        };
         let marks = marks(window);
         if marks.odd & below(len) != 0 {
             return at;
@@ -175,15 +192,12 @@ fn below(count: usize) -> u64 {
     }
 }
 
-/// The next window and how many of its bytes are text; the rest are spaces.
+/// A window of less than [`WIDTH`] bytes of text and spaces behind it.
 #[inline]
-fn first_window<'a>(rest: &'a [u8], buffer: &'a mut Window) -> (&'a Window, usize) {
-    if let Some(window) = rest.first_chunk::<WIDTH>() {
-        return (window, WIDTH);
-    }
+fn padded<'a>(text: &[u8], buffer: &'a mut Window) -> &'a Window {
     *buffer = [b' '; WIDTH];
-    buffer[..rest.len()].copy_from_slice(rest);
-    (buffer, rest.len())
+    buffer[..text.len()].copy_from_slice(text);
+    buffer
 }
 
 #[cfg(test)]
@@ -205,10 +219,13 @@ mod tests {
     }
 
     /// What this CPU can do; nothing on those that take the portable windows only.
-    fn available() -> impl Iterator<Item = Level> {
-        [Level::Avx2, Level::Avx512]
-            .into_iter()
-            .filter(|level| level.available())
+    fn available() -> impl Iterator<Item = Vectors> {
+        let levels = [
+            (avx2::available(), Level::Avx2),
+            (avx512::available(), Level::Avx512),
+        ];
+        let available = levels.into_iter().filter(|(available, _)| *available);
+        available.map(|(_, level)| Vectors(level))
     }
 
     proptest! {
@@ -218,9 +235,9 @@ mod tests {
         fn escapes_as_the_portable_windows_do(text in texts()) {
             let mut portable = Vec::new();
             append_quoted_by_window(&text, &mut portable);
-            for level in available() {
+            for vectors in available() {
                 let mut quoted = b"\"".to_vec();
-                let done = level.escape(&text, &mut quoted);
+                let done = vectors.escape(&text, &mut quoted);
                 prop_assert!(done == text.len() || text[done..].iter().take(WIDTH).any(|b| !(0x20..0x80).contains(b)));
                 quoted.push(b'"');
                 if done == text.len() {
@@ -235,9 +252,9 @@ mod tests {
         fn unescapes_as_the_portable_windows_do(text in texts()) {
             let mut portable = Vec::new();
             let end = unescape_by_window(&text, &mut portable);
-            for level in available() {
+            for vectors in available() {
                 let mut out = Vec::new();
-                match level.unescape(&text, &mut out) {
+                match vectors.unescape(&text, &mut out) {
                     Stop::Closed(at) => {
                         prop_assert_eq!(end, Some(at + 1));
                         prop_assert_eq!(&out, &portable);
