@@ -142,7 +142,7 @@ pub(super) static FIGURES: [Figure; 30] = [
     row(Key::SystemCpu, "… of it in the kernel", Nanoseconds, Neither, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds - user_seconds(span)))),
     headline(row(Key::WholeCpu, "CPU per record, whole life", Nanoseconds, Lower, |run| Some(per_record(&run.whole, run.whole.user_seconds + run.whole.system_seconds)))),
     row(Key::WholeRate, "Records per second, whole life", PerSecond, Higher, |run| (run.whole.records > 0).then_some(run.whole.records as f64 / run.whole.seconds)),
-    row(Key::Records, "Records moved, whole life", Count, Neither, |run| Some(run.whole.records as f64)),
+    row(Key::Records, "Records moved, whole life", Count, Neither, |run| (run.whole.records > 0).then_some(run.whole.records as f64)),
     row(Key::WorkerCores, "CPUs kept busy by the worker, steady", Cpus, Neither, worker_cores),
     row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| Some(run.whole.user_seconds + run.whole.system_seconds)),
     headline(row(Key::IdleCpu, "CPU at rest, of one CPU", Percent, Lower, |run| idle(run, |idle| idle.cpu_seconds / idle.seconds * 100.0))),
