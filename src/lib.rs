@@ -32,3 +32,6 @@ pub mod storage;
 pub mod task;
 pub mod transforms;
 pub mod worker;
+
+#[cfg(test)]
+mod fuzz;

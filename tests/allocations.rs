@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 #[path = "../benches/common/allocations.rs"]
+#[allow(dead_code, reason = "the fuzz targets use the rest")]
 mod allocations;
 #[path = "../benches/common/input.rs"]
 #[allow(dead_code, reason = "the benches use the rest")]

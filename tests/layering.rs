@@ -22,6 +22,8 @@ const LAYERS: &[&[&str]] = &[
     &["record", "mapped"],
     &["shard", "metrics"],
     &["api"],
+    // What the fuzz targets share; in test builds alone.
+    &["fuzz"],
 ];
 
 /// Crates that one room alone may name.

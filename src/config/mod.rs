@@ -15,6 +15,8 @@ mod error;
 mod examples;
 mod file;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod kafka_keys;
 pub mod properties;
 pub mod provider;

@@ -31,6 +31,8 @@ pub use simple_header::SimpleHeaderConverter;
 pub use string::StringConverter;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod tests;

@@ -38,4 +38,6 @@ pub use producer::EmbeddedProducer;
 #[cfg(test)]
 mod batch_tests;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -32,4 +32,6 @@ pub use slot_file::{Entry, PAYLOAD_MAX};
 pub use slot_store::SlotStore;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 pub(crate) mod tests;

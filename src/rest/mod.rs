@@ -19,6 +19,8 @@ mod context;
 mod entities;
 mod error;
 mod front;
+#[cfg(test)]
+mod fuzz;
 mod header_rules;
 mod json_body;
 mod lifecycle;

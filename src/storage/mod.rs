@@ -18,4 +18,6 @@ pub use error::StorageError;
 pub use offset_store::OffsetStore;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -22,4 +22,6 @@ pub use schema::{Field, Schema, SchemaBuilder, SchemaRef, SchemaType, logical};
 pub use value::{SchemaAndValue, Struct, Value};
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 //! live, without writing anything.
 
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod head;
 mod hints;
 mod input;

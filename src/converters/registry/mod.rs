@@ -31,6 +31,8 @@ mod wire;
 #[cfg(test)]
 mod fake_registry;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 pub use converter::RegistryConverter;

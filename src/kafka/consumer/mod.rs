@@ -18,6 +18,8 @@
 mod chunk;
 mod core;
 mod fetch;
+#[cfg(test)]
+mod fuzz;
 mod group;
 mod offsets;
 mod subscription;

@@ -4,7 +4,7 @@ use super::*;
 
 const FIXTURES: &str = include_str!("../fixtures/kafka-4.3.1.hex");
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(super) fn fixture(name: &str) -> Vec<u8> {
     let hex = FIXTURES
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
@@ -164,7 +164,7 @@ fn appended_to_old(magic: i8) -> Vec<Owned> {
         .collect()
 }
 
-fn old_fixtures() -> impl Iterator<Item = (&'static str, i8)> {
+pub(super) fn old_fixtures() -> impl Iterator<Item = (&'static str, i8)> {
     FIXTURES
         .lines()
         .filter(|line| line.starts_with("magic"))

@@ -2,6 +2,7 @@
 
 mod corruption;
 mod frames;
+mod fuzz;
 mod kafka_bytes;
 mod raw;
 

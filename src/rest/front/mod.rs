@@ -6,6 +6,8 @@
 //! (such as too many open files) are waited out; they never end a listener.
 
 mod connection;
+#[cfg(test)]
+mod fuzz;
 mod head;
 #[cfg(test)]
 mod tests;

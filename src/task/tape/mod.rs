@@ -24,6 +24,8 @@ mod text;
 mod value;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use std::rc::Rc;
