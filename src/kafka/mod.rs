@@ -13,7 +13,10 @@ mod admin;
 mod cluster;
 mod connection;
 mod consumer;
+mod counts;
 mod errors;
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod mock_broker;
 mod producer;

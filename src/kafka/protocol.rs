@@ -20,6 +20,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, StrBytes};
 
+use super::counts;
 use crate::shard::{PooledVec, take_vec};
 
 /// A request that this client sends.
@@ -165,7 +166,7 @@ impl Frame {
 pub(super) fn decode<R: Response>(mut answer: Bytes, version: i16) -> Result<R, String> {
     ResponseHeader::decode(&mut answer, R::header_version(version))
         .map_err(|error| format!("header: {error}"))?;
-    let body = R::decode(&mut answer, version).map_err(|error| error.to_string())?;
+    let body = counts::decode::<R>(&mut answer, version)?;
     if answer.has_remaining() {
         tracing::trace!(bytes = answer.remaining(), "an answer has bytes left over");
     }
