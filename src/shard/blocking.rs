@@ -18,8 +18,9 @@ const THREADS_MAX: usize = 32;
 const QUEUE_MAX: usize = 4096;
 /// An idle thread ends after this.
 const IDLE: Duration = Duration::from_secs(10);
-/// Stack of a thread: file and resolver calls need little.
-const STACK: usize = 256 << 10;
+/// Stack of a thread: file and resolver calls need little, but schemas from a registry nest up to a hundred
+/// levels, and JSON around them a few more. What is not touched costs address space alone.
+const STACK: usize = 4 << 20;
 
 /// A blocking call gave no result.
 #[derive(Debug, Clone, thiserror::Error)]

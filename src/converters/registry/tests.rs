@@ -209,6 +209,118 @@ fn a_registry_that_is_down_or_busy_is_retriable_and_one_that_is_none_is_not() {
     assert_eq!(kind, ErrorKind::Retriable, "{trace}");
 }
 
+/// Serves raw bytes to every request, then closes the connection.
+fn raw_registry(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let own = url.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            if stream.read(&mut request).is_ok_and(|count| count > 0) {
+                // Who asked may have gone.
+                drop(stream.write_all(&answer(&own)));
+            }
+        }
+    });
+    url
+}
+
+#[test]
+fn answers_that_never_end_or_lead_in_circles_are_bounded_and_named() {
+    let ok = "HTTP/1.1 200 OK\r\n";
+    let read_from = |url: &str| {
+        let start = std::time::Instant::now();
+        let own = converter(url, &[("http.read.timeout.ms", "1000")]);
+        let (_, value, _) = read(own, &[0, 0, 0, 0, 1, 3]);
+        assert!(start.elapsed().as_secs() < 30);
+        let error = value.unwrap_err();
+        let trace = error.trace();
+        assert!(trace.contains(url), "{trace}");
+        assert!(trace.len() < 4096, "{} bytes", trace.len());
+        (error.kind(), trace)
+    };
+
+    let circle = raw_registry(|own| {
+        let head = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nConnection: close\r\n";
+        format!("{head}Location: {own}/again\r\n\r\n").into_bytes()
+    });
+    let (kind, trace) = read_from(&circle);
+    assert_eq!(kind, ErrorKind::Data, "{trace}");
+    assert!(trace.contains("redirect"), "{trace}");
+
+    let truncated = raw_registry(move |_| {
+        format!("{ok}Content-Length: 500\r\n\r\n{{\"schema\":\"").into_bytes()
+    });
+    let (kind, trace) = read_from(&truncated);
+    assert_eq!(kind, ErrorKind::Retriable, "{trace}");
+
+    let huge = raw_registry(move |_| {
+        let mut answer = format!("{ok}Content-Length: 40000000\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + 40_000_000, b' ');
+        answer
+    });
+    let (kind, trace) = read_from(&huge);
+    assert_eq!(kind, ErrorKind::Data, "{trace}");
+    assert!(trace.contains("limit"), "{trace}");
+
+    let nonsense = raw_registry(|_| b"SSH-2.0-OpenSSH_9.6\r\n\0\xff\xfe\r\n\r\n".to_vec());
+    let (kind, trace) = read_from(&nonsense);
+    assert_eq!(kind, ErrorKind::Data, "{trace}");
+
+    let deep = FakeRegistry::serve(|_, _, _| (200, "[".repeat(200_000)));
+    let (kind, trace) = read_from(&deep.url);
+    assert_eq!(kind, ErrorKind::Data, "{trace}");
+
+    let schemas = [
+        ["[".repeat(200_000), "]".repeat(200_000)].concat(),
+        r#"{"type":"array","items":"#.repeat(5_000) + "\"int\"" + &"}".repeat(5_000),
+    ];
+    for schema in schemas {
+        let registry = FakeRegistry::of_schema(1, "AVRO", &schema);
+        let (kind, trace) = read_from(&registry.url);
+        assert_eq!(kind, ErrorKind::Data, "{trace}");
+    }
+}
+
+#[test]
+fn references_that_lead_in_a_circle_or_never_end_are_refused() {
+    let circle = FakeRegistry::serve(|_, path, _| {
+        let (own, other) = if path.starts_with("/subjects/a/") {
+            ("A", "b")
+        } else {
+            ("B", "a")
+        };
+        let answer = serde_json::json!({
+            "schema": format!(r#"{{"type":"record","name":"{own}","fields":[]}}"#),
+            "references": [{ "name": other.to_uppercase(), "subject": other, "version": 1 }],
+            "version": 1,
+        });
+        (200, answer.to_string())
+    });
+    let (_, value, _) = read(converter(&circle.url, &[]), &[0, 0, 0, 0, 1, 3]);
+    drop(value);
+    assert!(circle.asked().len() < 10, "{:?}", circle.asked());
+
+    let count = Arc::new(AtomicUsize::new(0));
+    let endless = FakeRegistry::serve(move |_, _, _| {
+        let next = count.fetch_add(1, Ordering::Relaxed);
+        let name = format!("R{next}");
+        let answer = serde_json::json!({
+            "schema": format!(r#"{{"type":"record","name":"{name}","fields":[]}}"#),
+            "references": [{ "name": name, "subject": name, "version": 1 }],
+            "version": 1,
+        });
+        (200, answer.to_string())
+    });
+    let (_, value, _) = read(converter(&endless.url, &[]), &[0, 0, 0, 0, 1, 3]);
+    let error = value.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(error.trace().contains("256"), "{}", error.trace());
+    assert!(endless.asked().len() < 300);
+}
+
 #[test]
 fn the_next_url_is_asked_when_one_does_not_answer() {
     let registry = FakeRegistry::of_schema(1, "AVRO", "\"int\"");
