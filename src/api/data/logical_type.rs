@@ -10,6 +10,14 @@ use crate::api::error::ConnectError;
 /// Milliseconds of a day.
 pub const MILLIS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
 
+/// Longest unscaled value of a decimal in bytes that is read: about ten thousand digits. Parsing and
+/// printing a number takes time that grows with the square of its length, and a shard must not be held up
+/// by one record. Java has no limit, and takes seconds for a million digits.
+pub const DECIMAL_BYTES_MAX: usize = 4096;
+
+/// As many digits as [`DECIMAL_BYTES_MAX`] bytes hold, rounded down.
+pub const DECIMAL_DIGITS_MAX: usize = 9_800;
+
 /// A required Decimal schema.
 pub fn decimal_schema(scale: i32) -> SchemaBuilder {
     SchemaBuilder::new(SchemaType::Bytes)
@@ -68,11 +76,18 @@ pub fn decimal_to_bytes(schema: &Schema, value: &BigDecimal) -> Result<Vec<u8>, 
 /// The decimal of a big-endian two's complement unscaled value.
 ///
 /// # Errors
-/// For no bytes at all (Java: "Zero length BigInteger"), or a schema without a proper scale.
+/// For no bytes at all (Java: "Zero length BigInteger"), more than [`DECIMAL_BYTES_MAX`], or a schema
+/// without a proper scale.
 pub fn decimal_from_bytes(schema: &Schema, bytes: &[u8]) -> Result<BigDecimal, ConnectError> {
     if bytes.is_empty() {
         return Err(ConnectError::connect("Zero length BigInteger")
             .with_class("java.lang.NumberFormatException"));
+    }
+    if bytes.len() > DECIMAL_BYTES_MAX {
+        return Err(ConnectError::data(format!(
+            "a decimal of {} bytes is longer than the {DECIMAL_BYTES_MAX} bytes that are supported",
+            bytes.len()
+        )));
     }
     let unscaled = BigInt::from_signed_bytes_be(bytes);
     Ok(BigDecimal::new(unscaled, i64::from(scale_of(schema)?)))

@@ -279,6 +279,48 @@ proptest::proptest! {
 }
 
 #[test]
+fn values_are_equal_where_javas_are() {
+    let double = Value::Float64;
+    assert_eq!(double(f64::NAN), double(-f64::NAN));
+    assert_ne!(double(0.0), double(-0.0));
+    assert_eq!(Value::Float32(f32::NAN), Value::Float32(f32::NAN));
+    let decimal = |text: &str| Value::Decimal(text.parse::<BigDecimal>().unwrap());
+    assert_ne!(decimal("1.0"), decimal("1.00"));
+    assert_eq!(decimal("1.50"), decimal("1.50"));
+    assert_ne!(Value::Int32(1), Value::Int64(1));
+    assert_ne!(Value::Date(1), Value::Timestamp(1));
+    let schema = |default| {
+        let builder = SchemaBuilder::new(SchemaType::Float64);
+        builder.default_value(double(default)).unwrap().build()
+    };
+    // Or each cache of schemas would miss it each time.
+    assert_eq!(schema(f64::NAN), schema(f64::NAN));
+    assert_ne!(schema(f64::NAN), schema(1.0));
+}
+
+#[test]
+fn a_number_of_a_million_digits_is_a_text_and_a_decimal_of_as_many_bytes_is_refused() {
+    let digits = "7".repeat(1_000_000);
+    assert_eq!(values::parse_decimal(&digits), None);
+    let parsed = values::parse(&digits, &TimeZone::UTC).unwrap();
+    assert_eq!(parsed.value, Value::String(digits.clone()));
+    let inside = format!("[{digits}]");
+    let parsed = values::parse(&inside, &TimeZone::UTC).unwrap();
+    assert_eq!(parsed.value, Value::String(inside));
+    let largest = "7".repeat(logical_type::DECIMAL_DIGITS_MAX);
+    let parsed = values::parse(&largest, &TimeZone::UTC).unwrap();
+    assert!(matches!(parsed.value, Value::Decimal(_)));
+
+    let schema = logical_type::decimal_schema(2).build();
+    let bytes = vec![1; 400_000];
+    let error = logical_type::decimal_from_bytes(&schema, &bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    let text = "a decimal of 400000 bytes is longer than the 4096 bytes that are supported";
+    assert_eq!(error.message(), text);
+    assert!(logical_type::decimal_from_bytes(&schema, &bytes[..4096]).is_ok());
+}
+
+#[test]
 fn nesting_beyond_a_thousand_is_refused_by_the_value_parser() {
     let size = if cfg!(debug_assertions) {
         16 << 20

@@ -7,7 +7,10 @@ use crate::api::error::ConnectError;
 
 /// A value as Kafka Connect knows it: Java's boxed types, collections, [`Struct`] and the in-memory
 /// forms of the logical types.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Two values are equal where Java's `equals` finds them so: NaN equals itself, 0.0 is not −0.0, and a
+/// decimal equals those of the same scale only. Byte arrays are compared by content.
+#[derive(Debug, Clone)]
 pub enum Value {
     /// Java `null`.
     Null,
@@ -44,6 +47,37 @@ pub enum Value {
     Time(i64),
     /// `java.util.Date` under a Timestamp schema: milliseconds since the epoch, UTC.
     Timestamp(i64),
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Boolean(one), Self::Boolean(other)) => one == other,
+            (Self::Int8(one), Self::Int8(other)) => one == other,
+            (Self::Int16(one), Self::Int16(other)) => one == other,
+            (Self::Int32(one), Self::Int32(other)) => one == other,
+            (Self::Float32(one), Self::Float32(other)) => {
+                one.to_bits() == other.to_bits() || (one.is_nan() && other.is_nan())
+            }
+            (Self::Float64(one), Self::Float64(other)) => {
+                one.to_bits() == other.to_bits() || (one.is_nan() && other.is_nan())
+            }
+            (Self::String(one), Self::String(other)) => one == other,
+            (Self::Bytes(one), Self::Bytes(other)) => one == other,
+            (Self::Array(one), Self::Array(other)) => one == other,
+            (Self::Map(one), Self::Map(other)) => one == other,
+            (Self::Struct(one), Self::Struct(other)) => one == other,
+            (Self::Decimal(one), Self::Decimal(other)) => {
+                one.as_bigint_and_scale() == other.as_bigint_and_scale()
+            }
+            (Self::Int64(one), Self::Int64(other))
+            | (Self::Date(one), Self::Date(other))
+            | (Self::Time(one), Self::Time(other))
+            | (Self::Timestamp(one), Self::Timestamp(other)) => one == other,
+            _ => false,
+        }
+    }
 }
 
 impl Value {

@@ -10,6 +10,5 @@ pub(super) const DEPTH_MAX: usize = 100;
 pub(super) const NODES_MAX: usize = 100_000;
 /// Most values without any bytes (nulls, empty records) in one record.
 pub(super) const EMPTY_VALUES_MAX: usize = 100_000;
-/// Longest unscaled value of a decimal in bytes: about ten thousand digits. Printing a number takes time
-/// that grows with the square of its length, and a shard must not be held up by one record.
-pub(super) const DECIMAL_BYTES_MAX: usize = 4096;
+/// Longest unscaled value of a decimal in bytes.
+pub(super) use crate::api::data::logical_type::DECIMAL_BYTES_MAX;

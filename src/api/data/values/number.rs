@@ -3,9 +3,11 @@
 use bigdecimal::BigDecimal;
 use bigdecimal::num_bigint::{BigInt, Sign};
 
+use crate::api::data::logical_type::DECIMAL_DIGITS_MAX;
 use crate::api::data::{Schema, SchemaAndValue, SchemaType, Value, logical_type};
 
-/// The decimal of a text as Java's `new BigDecimal(text)` reads it; `None` where that throws.
+/// The decimal of a text as Java's `new BigDecimal(text)` reads it; `None` where that throws, and for more
+/// than [`DECIMAL_DIGITS_MAX`] digits.
 pub fn parse_decimal(text: &str) -> Option<BigDecimal> {
     Decimal::parse(text).map(|decimal| decimal.to_decimal())
 }
@@ -71,7 +73,7 @@ pub(super) struct Decimal {
 }
 
 impl Decimal {
-    /// `None` where Java throws `NumberFormatException`.
+    /// `None` where Java throws `NumberFormatException`, and where there are too many digits.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (negative, rest) = split_sign(text);
         let (mantissa, exponent) = match rest.find(['e', 'E']) {
@@ -84,7 +86,7 @@ impl Decimal {
             .chain(fraction.chars())
             .map(|character| digit(character).map(|value| char::from(b'0' + value)))
             .collect::<Option<String>>()?;
-        if digits.is_empty() {
+        if digits.is_empty() || digits.len() > DECIMAL_DIGITS_MAX {
             return None;
         }
         let behind = i64::try_from(fraction.chars().count()).ok()?;
