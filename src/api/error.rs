@@ -122,17 +122,22 @@ impl ConnectError {
     pub fn trace(&self) -> String {
         let mut text = format!("{}: {}", self.java_class(), self.message);
         let mut cause = self.source();
+        // What the error before it said, if it is none of Java's: such texts often end with their cause.
+        let mut said = String::new();
         while let Some(error) = cause {
-            text.push_str("\nCaused by: ");
+            cause = error.source();
+            let own = error.to_string();
             match error.downcast_ref::<Self>() {
                 Some(inner) => {
-                    text.push_str(inner.java_class());
-                    text.push_str(": ");
-                    text.push_str(&inner.message);
+                    text.push_str(&format!("\nCaused by: {}: {own}", inner.java_class()));
+                    said.clear();
                 }
-                None => text.push_str(&error.to_string()),
+                None if said.ends_with(&own) => {}
+                None => {
+                    text.push_str(&format!("\nCaused by: {own}"));
+                    said = own;
+                }
             }
-            cause = error.source();
         }
         text.push('\n');
         text
@@ -150,5 +155,35 @@ impl Error for ConnectError {
         self.source
             .as_deref()
             .map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the file: {source}")]
+    struct Unreadable {
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn a_cause_that_its_error_has_named_already_is_not_named_again() {
+        let unreadable = || Unreadable {
+            source: std::io::Error::other("no space"),
+        };
+        let trace = ConnectError::connect("failed")
+            .with_source(unreadable())
+            .trace();
+        let class = "org.apache.kafka.connect.errors.ConnectException";
+        assert_eq!(
+            trace,
+            format!("{class}: failed\nCaused by: cannot read the file: no space\n")
+        );
+        // Java's exceptions are all named, even where one repeats what another said.
+        let inner = ConnectError::data("no space").with_source("no space");
+        let trace = ConnectError::connect("no space").with_source(inner).trace();
+        assert_eq!(trace.matches("no space").count(), 3, "{trace}");
     }
 }
