@@ -23,6 +23,9 @@ pub(in crate::task::errors) struct Failed<'a> {
 /// without a value.
 pub(super) type Context = Vec<(&'static str, String)>;
 
+/// Most look-ups of a schema for one part of a letter: one that is new, and one that was forgotten since.
+const LOOKUPS_MAX: usize = 2;
+
 /// Who writes.
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -116,9 +119,9 @@ pub(super) struct Renderer {
 }
 
 impl Renderer {
-    /// The record as the source gave it: each part through its converter, and what the converter refuses
-    /// as JSON without schema, or as text.
-    pub(super) fn letter(
+    /// The record as the source gave it: each part through its converter, which may look up a schema, and
+    /// what the converter refuses as JSON without schema, or as text.
+    pub(super) async fn letter(
         &mut self,
         source: &SourceRecord,
         converters: Option<&mut Converters>,
@@ -146,23 +149,30 @@ impl Renderer {
             headers.push((header.key.clone(), bytes));
         }
         SourceLetter {
-            key: self.part(&mut *converters.key, topic, &record.key),
-            value: self.part(&mut *converters.value, topic, &record.value),
+            key: self.part(&mut *converters.key, topic, &record.key).await,
+            value: self
+                .part(&mut *converters.value, topic, &record.value)
+                .await,
             headers,
         }
     }
 
-    fn part(
+    async fn part(
         &mut self,
         converter: &mut dyn Converter,
         topic: &str,
         data: &SchemaAndValue,
     ) -> Option<Vec<u8>> {
         let mut out = Vec::new();
-        match converter.write(topic, data.schema.as_ref(), &data.value, &mut out) {
-            Ok(present) => present.then_some(out),
-            Err(_) => self.render(topic, data),
+        for _ in 0..=LOOKUPS_MAX {
+            out.clear();
+            match converter.write(topic, data.schema.as_ref(), &data.value, &mut out) {
+                Ok(present) => return present.then_some(out),
+                Err(error) if error.is_pending() => converter.resolve().await,
+                Err(_) => break,
+            }
         }
+        self.render(topic, data)
     }
 
     fn render(&mut self, topic: &str, data: &SchemaAndValue) -> Option<Vec<u8>> {
@@ -189,8 +199,10 @@ impl Renderer {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
-    use crate::api::{HeaderConverter, SchemaBuilder, SchemaType, Value};
+    use crate::api::{ErrorKind, HeaderConverter, SchemaBuilder, SchemaType, Value};
     use crate::task::errors::origin::tests::{fetched, source_record};
 
     fn sender() -> Sender {
@@ -307,6 +319,73 @@ mod tests {
         }
     }
 
+    fn letter_of(record: &SourceRecord, converters: &mut Converters) -> SourceLetter {
+        let mut renderer = Renderer::default();
+        let letter = renderer.letter(record, Some(converters));
+        letter.now_or_never().unwrap()
+    }
+
+    /// Knows a schema once it was looked up, as converters with a registry do.
+    struct LooksUp {
+        lookups: usize,
+        forgets: bool,
+    }
+
+    impl Converter for LooksUp {
+        fn class_name(&self) -> &'static str {
+            "LooksUp"
+        }
+
+        fn looks_up(&self) -> bool {
+            true
+        }
+
+        fn resolve(&mut self) -> crate::api::LocalFuture<'_, ()> {
+            self.lookups += 1;
+            Box::pin(std::future::ready(()))
+        }
+
+        fn write(
+            &mut self,
+            _: &str,
+            _: Option<&crate::api::data::SchemaRef>,
+            _: &Value,
+            out: &mut Vec<u8>,
+        ) -> Result<bool, ConnectError> {
+            if self.lookups == 0 || self.forgets {
+                return Err(ConnectError::new(
+                    ErrorKind::Pending,
+                    "a schema is looked up",
+                ));
+            }
+            out.extend_from_slice(b"with schema 1");
+            Ok(true)
+        }
+
+        fn read(&mut self, _: &str, _: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError> {
+            Err(ConnectError::data("no"))
+        }
+    }
+
+    #[test]
+    fn a_schema_that_is_not_known_is_looked_up_for_a_letter_too() {
+        let mut converters = Converters {
+            key: Box::new(LooksUp {
+                lookups: 0,
+                forgets: false,
+            }),
+            value: Box::new(LooksUp {
+                lookups: 0,
+                forgets: true,
+            }),
+            header: Box::new(Refuses),
+        };
+        let letter = letter_of(&source_record(), &mut converters);
+        assert_eq!(letter.key.as_deref(), Some(&b"with schema 1"[..]));
+        // Looking up leads nowhere: it ends, and the record is told as JSON.
+        assert_eq!(letter.value.as_deref(), Some(&br#"{"a":1}"#[..]));
+    }
+
     #[test]
     fn what_a_converter_refuses_is_json_and_what_json_refuses_is_text() {
         let mut converters = Converters {
@@ -315,7 +394,7 @@ mod tests {
             header: Box::new(Refuses),
         };
         let mut record = source_record();
-        let letter = Renderer::default().letter(&record, Some(&mut converters));
+        let letter = letter_of(&record, &mut converters);
         let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone().unwrap()).unwrap();
         assert_eq!(
             text(&letter.key),
@@ -329,10 +408,10 @@ mod tests {
             SchemaBuilder::new(SchemaType::Int32).build(),
             Value::String("no number".to_owned()),
         );
-        let letter = Renderer::default().letter(&record, Some(&mut converters));
+        let letter = letter_of(&record, &mut converters);
         assert_eq!(text(&letter.value), "no number");
         record.record.value = SchemaAndValue::NULL;
-        let letter = Renderer::default().letter(&record, Some(&mut converters));
+        let letter = letter_of(&record, &mut converters);
         assert_eq!(letter.value, None);
     }
 }

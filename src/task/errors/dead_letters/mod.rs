@@ -180,7 +180,16 @@ impl DeadLetters {
             converters,
             token,
         } = source;
-        let letter = self.renderer.letter(record, converters);
+        let waiting = token.map_or(Waiting::Nothing, Waiting::Submitted);
+        let token = self.pending.push(waiting);
+        let letter = {
+            // A registry that hangs must not hold up a stop: then the letter stays unwritten.
+            let letter = pin!(self.renderer.letter(record, converters));
+            match select(letter, pin!(host.stopped())).await {
+                Either::Left((letter, _)) => letter,
+                Either::Right(((), _)) => return,
+            }
+        };
         let context = match self.settings.context_headers {
             true => self.sender.of_source(record, failed),
             false => Vec::new(),
@@ -197,8 +206,6 @@ impl DeadLetters {
             value: letter.value.as_deref(),
             headers: &fields,
         };
-        let waiting = token.map_or(Waiting::Nothing, Waiting::Submitted);
-        let token = self.pending.push(waiting);
         let mut appended = self.append(&produced, token, host).await;
         // A record that was too large for its topic is too large for this one as well; where it is in
         // the source can still be told.
