@@ -17,21 +17,23 @@ use crate::common::{
 
 const LINES: usize = 1000;
 const PREFIX: &str = "__connect.errors.";
+/// Most memory that a worker may take for topics of this size, whatever is in them, in a debug build.
+const PEAK_MAX: u64 = 160 << 20;
 const TRACE: &str = "__connect.errors.exception.stacktrace";
 
 /// Apache's worker and ours with a connector of the same name each, on the same topic: files and queues
 /// of their own.
-struct Pair {
+pub(crate) struct Pair {
     kafka: &'static Kafka,
-    cluster: &'static KafkaCluster,
+    pub(crate) cluster: &'static KafkaCluster,
     oracle: &'static ConnectOracle,
-    name: String,
+    pub(crate) name: String,
     dir: tempfile::TempDir,
 }
 
 /// A dead letter; headers by name, for their order see [`Pair::header_order`].
 #[derive(Debug, PartialEq)]
-struct Letter {
+pub(crate) struct Letter {
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
     millis: i64,
@@ -39,14 +41,14 @@ struct Letter {
 }
 
 impl Letter {
-    fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         let value = &self.headers[&format!("{PREFIX}{name}")];
         std::str::from_utf8(value).unwrap()
     }
 }
 
 impl Pair {
-    fn new(name: &str) -> Option<Self> {
+    pub(crate) fn new(name: &str) -> Option<Self> {
         let kafka = kafka()?;
         Some(Self {
             kafka,
@@ -65,7 +67,7 @@ impl Pair {
         format!("connect-{}-{whose}", self.name)
     }
 
-    fn output(&self, whose: &str) -> Vec<u8> {
+    pub(crate) fn output(&self, whose: &str) -> Vec<u8> {
         fs::read(self.dir.path().join(whose)).unwrap_or_default()
     }
 
@@ -80,14 +82,14 @@ impl Pair {
         more.fold(sink, |sink, (key, value)| sink.set(key, value))
     }
 
-    fn launch(&self, more: &[(&str, &str)]) -> Ringmain {
+    pub(crate) fn launch(&self, more: &[(&str, &str)]) -> Ringmain {
         let worker = pipeline::worker(&self.cluster.bootstrap());
         let files = Standalone::new(&worker, &[self.sink("ringmain", more)]);
         files.launch()
     }
 
     /// Runs both until each has so many dead letters; gives Apache's and ours.
-    fn run_both(&self, letters: i64, more: &[(&str, &str)]) -> [Vec<Letter>; 2] {
+    pub(crate) fn run_both(&self, letters: i64, more: &[(&str, &str)]) -> [Vec<Letter>; 2] {
         self.oracle.create(&self.sink("apache", more));
         let ringmain = self.launch(more);
         let both = ["apache", "ringmain"];
@@ -98,6 +100,8 @@ impl Pair {
         wait_until("as much output as Apache's", PATIENCE, || {
             !self.output("apache").is_empty() && self.output("apache") == self.output("ringmain")
         });
+        let peak = ringmain.process().peak_resident_bytes();
+        assert!(peak < PEAK_MAX, "{peak} bytes at its peak");
         ringmain.stop_cleanly();
         self.oracle.delete(&self.name);
         both.map(|whose| self.letters(whose))
@@ -144,7 +148,7 @@ impl Pair {
 }
 
 /// Fails unless both have the same letters; of traces, unless ours begins as Apache's.
-fn assert_same(apache: &[Letter], ours: &[Letter]) {
+pub(crate) fn assert_same(apache: &[Letter], ours: &[Letter]) {
     assert_eq!(apache.len(), ours.len());
     for (theirs, ours) in apache.iter().zip(ours) {
         let (mut theirs_left, mut ours_left) = (theirs.headers.clone(), ours.headers.clone());
@@ -169,7 +173,7 @@ fn text_of(headers: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, String> {
     each.collect()
 }
 
-fn record(number: usize, key: &str, value: &str, headers: &[(&str, &str)]) -> Record {
+pub(crate) fn record(number: usize, key: &str, value: &str, headers: &[(&str, &str)]) -> Record {
     // Not a fixed date: the broker starts a new segment for records a week apart.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let millis = i64::try_from(now.as_millis()).unwrap() - 50_000;
@@ -201,7 +205,7 @@ fn half_malformed() -> Vec<Record> {
 }
 
 /// Writes the topic of a test.
-fn produce(cluster: &KafkaCluster, topic: &str, records: Vec<Record>) {
+pub(crate) fn produce(cluster: &KafkaCluster, topic: &str, records: Vec<Record>) {
     let client = cluster.client();
     client.create_topic(topic, 1);
     client.produce_records(topic, 0, Compression::NoCompression, records);

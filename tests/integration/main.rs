@@ -6,6 +6,7 @@
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod bad_input;
 mod clean_restart;
 mod codecs;
 mod commands;
