@@ -2,7 +2,7 @@
 
 use super::{
     AvroConverter, BooleanConverter, ByteArrayConverter, JsonConverter, JsonSchemaConverter,
-    NumberConverter, NumberType, SimpleHeaderConverter, StringConverter,
+    NumberConverter, NumberType, ProtobufConverter, SimpleHeaderConverter, StringConverter,
 };
 use crate::api::config_def::ConfigDef;
 use crate::api::{ConfigMap, ConnectError, Converter, HeaderConverter};
@@ -84,6 +84,7 @@ macro_rules! registry_plugin {
 pub const ALL: &[ConverterPlugin] = &[
     registry_plugin!(AvroConverter, "AvroConverter", "Avro"),
     registry_plugin!(JsonSchemaConverter, "JsonSchemaConverter", "JsonSchema"),
+    registry_plugin!(ProtobufConverter, "ProtobufConverter", "Protobuf"),
     plugin!(
         BooleanConverter::CLASS,
         ["BooleanConverter", "Boolean"],

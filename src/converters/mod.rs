@@ -26,7 +26,7 @@ pub use byte_array::ByteArrayConverter;
 pub use json::JsonConverter;
 pub use list::{ALL, ConverterPlugin, NewConverter, NewHeaderConverter};
 pub use number::{NumberConverter, NumberType};
-pub use registry::{AvroConverter, JsonSchemaConverter, RegistryConverter};
+pub use registry::{AvroConverter, JsonSchemaConverter, ProtobufConverter, RegistryConverter};
 pub use simple_header::SimpleHeaderConverter;
 pub use string::StringConverter;
 

@@ -35,7 +35,8 @@ pub struct RegistryConverter<F: Format> {
 /// A look-up that the next [`Converter::resolve`] makes.
 #[derive(Debug)]
 enum Wanted {
-    Reader((Arc<str>, i32)),
+    /// Topic and id, and which message of the schema asks for it.
+    Reader((Arc<str>, i32), Vec<i32>),
     Writer(WriteKey),
 }
 
@@ -143,7 +144,12 @@ impl<F: Format> RegistryConverter<F> {
         )))
     }
 
-    fn known_reader(&mut self, topic: &str, id: i32) -> Result<Arc<F::Reader>, ConnectError> {
+    fn known_reader(
+        &mut self,
+        topic: &str,
+        id: i32,
+        data: &[u8],
+    ) -> Result<Arc<F::Reader>, ConnectError> {
         if let Some(((last_topic, last_id), reader)) = &self.last_read
             && *last_id == id
             && **last_topic == *topic
@@ -158,7 +164,7 @@ impl<F: Format> RegistryConverter<F> {
             }
             Some(Err(failure)) => Err(failure.to_error()),
             None => {
-                self.wanted = Some(Wanted::Reader(key));
+                self.wanted = Some(Wanted::Reader(key, F::message(data)));
                 Err(ConnectError::pending(format!(
                     "waits for schema {id} of the registry"
                 )))
@@ -245,7 +251,7 @@ impl<F: Format> Converter for RegistryConverter<F> {
             return Ok(SchemaAndValue::NULL);
         };
         let read = wire::split(bytes).and_then(|(id, data)| {
-            let reader = self.known_reader(topic, id)?;
+            let reader = self.known_reader(topic, id, data)?;
             let read = self.context.format.read(&reader, data);
             read.map_err(|error| {
                 let text = format!("Error deserializing {} message for id {id}", F::NOUN);
@@ -262,8 +268,8 @@ impl<F: Format> Converter for RegistryConverter<F> {
             let context = Arc::clone(&self.context);
             match self.wanted.take() {
                 None => {}
-                Some(Wanted::Reader(key)) => {
-                    let found = lookup::reader(context, &key.0, key.1).await;
+                Some(Wanted::Reader(key, message)) => {
+                    let found = lookup::reader(context, &key.0, key.1, message).await;
                     let found = found.map(Arc::new).map_err(|error| Failure::of(&error));
                     self.readers.insert(key, found, Instant::now(), None);
                 }

@@ -86,6 +86,39 @@ pub trait Format: std::fmt::Debug + Send + Sync + Sized + 'static {
     /// The schema cannot be parsed.
     fn record_name(&self, schema: &RegistrySchema) -> Result<Option<String>, ConnectError>;
 
+    /// Which of a schema's messages the bytes after the schema's id are: indexes from the outermost message
+    /// inwards. A schema of most formats describes one thing.
+    fn message(_data: &[u8]) -> Vec<i32> {
+        Vec::new()
+    }
+
+    /// As [`Self::record_name`], of one of the schema's messages.
+    ///
+    /// # Errors
+    /// The schema cannot be parsed, or has no such message.
+    fn message_name(
+        &self,
+        schema: &RegistrySchema,
+        _message: &[i32],
+    ) -> Result<Option<String>, ConnectError> {
+        self.record_name(schema)
+    }
+
+    /// As [`Self::record_name`], of the record that a Connect schema with this composed form describes.
+    ///
+    /// # Errors
+    /// The schema cannot be parsed.
+    fn written_name(
+        &self,
+        _schema: Option<&SchemaRef>,
+        composed: &RegistrySchema,
+    ) -> Result<Option<String>, ConnectError> {
+        self.record_name(composed)
+    }
+
+    /// Does beforehand what the first record of a message would have to wait for.
+    fn prepare(&self, _reader: &Self::Reader, _message: &[i32]) {}
+
     /// Checks that `latest` can read what `own` describes.
     ///
     /// # Errors

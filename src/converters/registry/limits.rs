@@ -12,3 +12,6 @@ pub(super) const NODES_MAX: usize = 100_000;
 pub(super) const EMPTY_VALUES_MAX: usize = 100_000;
 /// Longest unscaled value of a decimal in bytes.
 pub(super) use crate::api::data::logical_type::DECIMAL_BYTES_MAX;
+/// Most values in one record of Protobuf that stand for fields which its data leaves out: a message of two
+/// bytes may have thousands of them.
+pub(super) const ABSENT_VALUES_MAX: usize = 1_000_000;

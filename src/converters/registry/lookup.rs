@@ -38,11 +38,13 @@ pub(super) struct Prepared<W> {
     pub(super) writer: W,
 }
 
-/// The schema `id` as a reader for records of `topic`.
+/// The schema `id` as a reader for records of `topic`; `message` says which of its messages the record is
+/// that asks.
 pub(super) async fn reader<F: Format>(
     context: Arc<Context<F>>,
     topic: &str,
     id: i32,
+    message: Vec<i32>,
 ) -> Result<F::Reader, ConnectError> {
     let (settings, noun) = (&context.settings, F::NOUN);
     let part = part(settings.is_key);
@@ -60,7 +62,9 @@ pub(super) async fn reader<F: Format>(
     let subject = match subject {
         Some(subject) => subject,
         None => {
-            let name = name_of(&context, schema.clone()).await?;
+            let (theirs, schema, message) =
+                (Arc::clone(&context), schema.clone(), message.clone());
+            let name = off_shard(move || theirs.format.message_name(&schema, &message)).await?;
             settings
                 .strategy
                 .of_record(topic, settings.is_key, name.as_deref())?
@@ -73,8 +77,12 @@ pub(super) async fn reader<F: Format>(
             error.into_error(format!("{wanted} under subject {subject}"))
         })?;
     let theirs = Arc::clone(&context);
-    let compiled = off_shard(move || theirs.format.reader(&schema, version)).await;
-    compiled.map_err(|error| {
+    let compiled = off_shard(move || {
+        let reader = theirs.format.reader(&schema, version)?;
+        theirs.format.prepare(&reader, &message);
+        Ok(reader)
+    });
+    compiled.await.map_err(|error| {
         caused_by(
             format!("The {noun} schema with id {id} cannot be used"),
             error,
@@ -94,7 +102,10 @@ pub(super) async fn writer<F: Format>(
     let subject = match settings.strategy.of_topic(topic, settings.is_key) {
         Some(subject) => subject,
         None => {
-            let name = name_of(&context, composed.clone()).await?;
+            let (theirs, connect) = (Arc::clone(&context), schema.clone());
+            let form = composed.clone();
+            let name = off_shard(move || theirs.format.written_name(connect.as_ref(), &form));
+            let name = name.await?;
             settings
                 .strategy
                 .of_record(topic, settings.is_key, name.as_deref())?
@@ -315,14 +326,6 @@ fn number(answer: &Json, key: &str, subject: &str) -> Result<i32, RegistryError>
         url: format!("subject {subject}"),
         reason: format!("no number \"{key}\" in it"),
     })
-}
-
-async fn name_of<F: Format>(
-    context: &Arc<Context<F>>,
-    schema: RegistrySchema,
-) -> Result<Option<String>, ConnectError> {
-    let theirs = Arc::clone(context);
-    off_shard(move || theirs.format.record_name(&schema)).await
 }
 
 /// What was done, with the subject and the beginning of the schema.

@@ -23,6 +23,8 @@ mod format;
 pub(super) mod json_schema;
 mod limits;
 mod lookup;
+mod names;
+pub(super) mod protobuf;
 mod settings;
 mod subject;
 mod tls;
@@ -42,3 +44,6 @@ pub type AvroConverter = RegistryConverter<avro::AvroFormat>;
 
 /// `io.confluent.connect.json.JsonSchemaConverter`.
 pub type JsonSchemaConverter = RegistryConverter<json_schema::JsonSchemaFormat>;
+
+/// `io.confluent.connect.protobuf.ProtobufConverter`.
+pub type ProtobufConverter = RegistryConverter<protobuf::ProtobufFormat>;
