@@ -11,6 +11,7 @@ use crate::common::{
 
 const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
 const JSON: &str = "io.confluent.connect.json.JsonSchemaConverter";
+const PROTOBUF: &str = "io.confluent.connect.protobuf.ProtobufConverter";
 
 /// A connector whose values go through a converter with the shared registry.
 fn with_registry(connector: Properties, converter: &str) -> Properties {
@@ -117,6 +118,144 @@ fn structs_go_through_json_schema_and_others_read_them() {
         schema: String::new(),
     };
     check_what_others_read(&others.read(&values));
+}
+
+#[test]
+fn structs_go_through_protobuf_and_others_read_them() {
+    let Some(kafka) = kafka() else { return };
+    let (topic, values) = there_and_back(kafka.shared_cluster(), "protobuf", PROTOBUF);
+    let others = Serializers {
+        kind: "protobuf",
+        topic,
+        schema: String::new(),
+    };
+    let mut read = others.read(&values);
+    for value in &mut read {
+        // JSON has the 64-bit numbers of Protobuf as text.
+        let seqno: usize = value["seqno"].as_str().unwrap().parse().unwrap();
+        value["seqno"] = json!(seqno);
+        assert_eq!(value["long"], json!("12"), "{value}");
+    }
+    check_what_others_read(&read);
+}
+
+/// Two messages, one within the other and after a map, so that indexes are not the short ones.
+const ORDER: &str = r#"syntax = "proto3";
+package acme;
+import "google/protobuf/timestamp.proto";
+import "google/protobuf/wrappers.proto";
+import "google/type/date.proto";
+import "google/type/timeofday.proto";
+import "confluent/meta.proto";
+import "confluent/type/decimal.proto";
+message Other {}
+message Outer {
+  map<string, int32> unused = 1;
+  message Order {
+    int64 id = 1;
+    optional string note = 2;
+    repeated double tags = 3;
+    map<string, int32> counts = 4;
+    Suit suit = 5;
+    oneof way { string mail = 6; Line line = 7; }
+    google.protobuf.Timestamp at = 8;
+    google.type.Date day = 9;
+    google.type.TimeOfDay time = 10;
+    confluent.type.Decimal price = 11 [(confluent.field_meta) = {params: [{value: "2", key: "scale"}]}];
+    google.protobuf.StringValue wrapped = 12;
+    uint32 big = 13;
+    bytes raw = 14;
+    message Line { float price = 1; }
+    enum Suit { CLUBS = 0; HEARTS = 1; }
+  }
+}
+"#;
+
+#[test]
+fn what_others_write_with_protobuf_is_read() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-others-protobuf");
+    cluster.client().create_topic(topic, 1);
+    let others = Serializers {
+        kind: "protobuf",
+        topic: topic.to_owned(),
+        schema: json!({"text": ORDER, "message": "acme.Outer.Order"}).to_string(),
+    };
+    let values = [
+        json!({
+            "id": 7, "note": "hi", "tags": [1, 2.5], "counts": {"k": 3}, "suit": "HEARTS",
+            "line": {"price": 1.5}, "at": "1970-01-01T00:00:01.500Z",
+            "day": {"year": 2024, "month": 2, "day": 29}, "time": {"hours": 12, "seconds": 1},
+            "price": {"value": "BNI=", "precision": 4, "scale": 2}, "wrapped": "w",
+            "big": 4_294_967_295_u32, "raw": "YWI=",
+        }),
+        json!({"mail": "a@b"}),
+    ];
+    cluster
+        .client()
+        .produce_values(topic, Compression::NoCompression, others.write(&values));
+    let files = text_sink(cluster, "others-protobuf", topic, PROTOBUF, &[]);
+    let ringmain = files.launch_with(|command| command.env("TZ", "UTC"));
+    let lines = lines_when_there(&files, 2);
+    ringmain.stop_cleanly();
+    assert_eq!(
+        lines,
+        [
+            "Struct{way_0=Struct{line=Struct{price=1.5}},id=7,note=hi,tags=[1.0, 2.5],counts={k=3},suit=HEARTS,\
+             at=Thu Jan 01 00:00:01 UTC 1970,day=Thu Feb 29 00:00:00 UTC 2024,\
+             time=Thu Jan 01 12:00:01 UTC 1970,price=12.34,wrapped=w,big=4294967295,raw=YWI=}",
+            "Struct{way_0=Struct{mail=a@b},id=0,tags=[],counts={},suit=CLUBS,big=0,raw=}",
+        ]
+    );
+}
+
+#[test]
+fn protobuf_that_is_none_is_left_out_and_named() {
+    let Some(kafka) = kafka() else { return };
+    let (cluster, topic) = (kafka.shared_cluster(), "registry-bad-protobuf");
+    cluster.client().create_topic(topic, 1);
+    let good = Serializers {
+        kind: "protobuf",
+        topic: topic.to_owned(),
+        schema: json!({"text": ORDER, "message": "acme.Outer.Order"}).to_string(),
+    };
+    let good = good.write(&[json!({"id": 1})]).remove(0);
+    let (head, indexes) = (&good[..5], &good[5..8]);
+    let of = |parts: &[&[u8]]| parts.concat();
+    let bad = [
+        of(&[head]),
+        of(&[head, &[0xff; 9]]),
+        of(&[head, &[2, 80]]),
+        of(&[head, indexes, &[0x12, 0xff, 0xff, 0xff, 0xff, 0x0f]]),
+        of(&[head, indexes, &[0x08]]),
+        of(&[&[0, 0x7f, 0, 0, 1], indexes]),
+        b"text".to_vec(),
+    ];
+    let count = bad.len();
+    let values: Vec<Vec<u8>> = bad.into_iter().chain([good.clone()]).collect();
+    cluster
+        .client()
+        .produce_values(topic, Compression::NoCompression, values);
+    let tolerant = [("errors.tolerance", "all"), ("errors.log.enable", "true")];
+    let files = text_sink(cluster, topic, topic, PROTOBUF, &tolerant);
+    let ringmain = files.start();
+    let lines = lines_when_there(&files, 1);
+    assert!(lines[0].contains("id=1,"), "{lines:?}");
+    let log = ringmain.process().output();
+    for offset in 0..count {
+        assert!(log.contains(&format!("offset={offset}")), "{offset}: {log}");
+    }
+    for part in [
+        "DataException",
+        "indexes are cut off",
+        "no message with the indexes [40]",
+        "no message acme.Outer.Order",
+        "Error retrieving Protobuf value schema for id 2130706433",
+        "Unknown magic byte!",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+    ringmain.stop_cleanly();
 }
 
 #[test]

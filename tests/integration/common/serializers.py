@@ -3,16 +3,19 @@
 usage: serializers.py write|read avro|json|protobuf URL TOPIC [SCHEMA]
 
 `write` takes a JSON value per line and prints the serialized bytes in hexadecimal; `read` takes the
-hexadecimal bytes per line and prints a JSON value. SCHEMA is the schema to write with.
+hexadecimal bytes per line and prints a JSON value. SCHEMA is the schema to write with; for Protobuf an
+object with the `text` of a .proto file and the full name of a `message`.
 """
 
 import base64
 import datetime
 import decimal
 import json
+import pathlib
 import sys
+import tempfile
 
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 
@@ -49,34 +52,43 @@ def given(value):
     return value
 
 
-def message_class(fields):
-    """A message class of the fields [name, number, type], in a file and a package of its own."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+def compiled(text):
+    """The messages of a .proto text in a pool, compiled by protoc, by their full names."""
+    from confluent_kafka.schema_registry.confluent import meta_pb2
+    from confluent_kafka.schema_registry.confluent.type import decimal_pb2
+    from google.protobuf import descriptor_pb2, descriptor_pool, timestamp_pb2, wrappers_pb2
+    from google.type import date_pb2, timeofday_pb2
+    from grpc_tools import protoc
 
-    kinds = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(
-        name="acme/order.proto", package="acme", syntax="proto3"
-    )
-    # The message is the second of its file, so that its index is not the short form.
-    file.message_type.add(name="Other")
-    outer = file.message_type.add(name="Outer")
-    message = outer.nested_type.add(name="Order")
-    for name, number, kind in fields:
-        field = message.field.add(name=name, number=number, label=kinds.LABEL_OPTIONAL)
-        if kind == "timestamp":
-            file.dependency[:] = ["google/protobuf/timestamp.proto"]
-            field.type = kinds.TYPE_MESSAGE
-            field.type_name = ".google.protobuf.Timestamp"
-        elif kind.startswith("repeated "):
-            field.label = kinds.LABEL_REPEATED
-            field.type = getattr(kinds, "TYPE_" + kind.split()[1].upper())
-        else:
-            field.type = getattr(kinds, "TYPE_" + kind.upper())
+    known = descriptor_pb2.FileDescriptorSet()
+    modules = [descriptor_pb2, meta_pb2, decimal_pb2, timestamp_pb2, wrappers_pb2, date_pb2, timeofday_pb2]
+    for module in modules:
+        module.DESCRIPTOR.CopyToProto(known.file.add())
+    with tempfile.TemporaryDirectory() as directory:
+        there = pathlib.Path(directory)
+        (there / "known").write_bytes(known.SerializeToString())
+        (there / "schema.proto").write_text(text)
+        arguments = ["protoc", f"--proto_path={there}", f"--descriptor_set_in={there / 'known'}"]
+        arguments += [f"--descriptor_set_out={there / 'out'}", "schema.proto"]
+        if protoc.main(arguments) != 0:
+            sys.exit(f"protoc refuses\n{text}")
+        found = descriptor_pb2.FileDescriptorSet.FromString((there / "out").read_bytes())
     pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
-    descriptor = pool.FindMessageTypeByName("acme.Outer.Order")
-    return message_factory.GetMessageClass(descriptor)
+    for file in [*known.file, *found.file]:
+        pool.Add(file)
+    return found.file[0], pool
+
+
+class TextRegistry(SchemaRegistryClient):
+    """A client that compiles texts itself: Apicurio Registry, unlike Confluent's, does not."""
+
+    def get_schema(self, schema_id, subject_name=None, fmt=None, reference_format=None):
+        schema = super().get_schema(schema_id, subject_name, fmt, reference_format)
+        if fmt != "serialized" or not schema.schema_str.startswith("syntax"):
+            return schema
+        file, _ = compiled(schema.schema_str)
+        text = base64.b64encode(file.SerializeToString()).decode()
+        return Schema(text, schema_type=schema.schema_type)
 
 
 def writer(kind, client, schema):
@@ -91,9 +103,11 @@ def writer(kind, client, schema):
         serializer = JSONSerializer(schema, client)
         return lambda value, context: serializer(value, context)
     from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
-    from google.protobuf import json_format
+    from google.protobuf import json_format, message_factory
 
-    cls = message_class(json.loads(schema))
+    given_schema = json.loads(schema)
+    _, pool = compiled(given_schema["text"])
+    cls = message_factory.GetMessageClass(pool.FindMessageTypeByName(given_schema["message"]))
     serializer = ProtobufSerializer(cls, client, {"use.deprecated.format": False})
     return lambda value, context: serializer(json_format.ParseDict(value, cls()), context)
 
@@ -109,21 +123,30 @@ def reader(kind, client, schema):
 
         deserializer = JSONDeserializer(None, schema_registry_client=client)
         return lambda data, context: plain(deserializer(data, context))
-    from google.protobuf import json_format
-
     from confluent_kafka.schema_registry.protobuf import ProtobufDeserializer
+    from google.protobuf import json_format, message_factory
 
-    cls = message_class(json.loads(schema))
-    deserializer = ProtobufDeserializer(cls, {"use.deprecated.format": False}, client)
-    return lambda data, context: json_format.MessageToDict(
-        deserializer(data, context), preserving_proto_field_name=True
-    )
+    def read(data, context):
+        # The deserializer wants the class beforehand: that of the schema's first message.
+        file, pool = compiled(client.get_schema(int.from_bytes(data[1:5], "big")).schema_str)
+        first = file.message_type[0].name
+        name = f"{file.package}.{first}" if file.package else first
+        cls = message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+        deserializer = ProtobufDeserializer(cls, {"use.deprecated.format": False}, client)
+        return json_format.MessageToDict(
+            deserializer(data, context),
+            preserving_proto_field_name=True,
+            always_print_fields_with_no_presence=True,
+            descriptor_pool=pool,
+        )
+
+    return read
 
 
 def main():
     verb, kind, url, topic = sys.argv[1:5]
     schema = sys.argv[5] if len(sys.argv) > 5 else None
-    client = SchemaRegistryClient({"url": url})
+    client = TextRegistry({"url": url})
     context = SerializationContext(topic, MessageField.VALUE)
     convert = {"write": writer, "read": reader}[verb](kind, client, schema)
     for line in sys.stdin:

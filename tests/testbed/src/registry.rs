@@ -16,8 +16,8 @@ use crate::{PATIENCE, Process, free_port, scratch_dir, wait_until};
 
 /// Version of Apicurio Registry.
 const APICURIO: &str = "2.6.13.Final";
-/// What pip installs.
-const PYTHON_PACKAGE: &str = "confluent-kafka[avro,json,protobuf]";
+/// What pip installs: the serializers, and protoc.
+const PYTHON_PACKAGES: [&str; 2] = ["confluent-kafka[avro,json,protobuf]", "grpcio-tools"];
 
 /// A running registry; killed when dropped.
 #[derive(Debug)]
@@ -124,16 +124,18 @@ impl Python {
         let _lock = lock(&home)?;
         let program = home.join("bin/python");
         let stamp = home.join("stamp");
-        if fs::read_to_string(&stamp).is_ok_and(|was| was == PYTHON_PACKAGE) {
+        let packages = PYTHON_PACKAGES.join(" ");
+        if fs::read_to_string(&stamp).is_ok_and(|was| was == packages) {
             return Ok(Self { program });
         }
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv"]).arg(&home);
         run(&mut venv, "python3 with venv, for other serializers")?;
         let mut pip = Command::new(&program);
-        pip.args(["-m", "pip", "install", "--quiet", PYTHON_PACKAGE]);
+        pip.args(["-m", "pip", "install", "--quiet"])
+            .args(PYTHON_PACKAGES);
         run(&mut pip, "pip, to fetch other serializers")?;
-        fs::write(stamp, PYTHON_PACKAGE).map_err(|e| e.to_string())?;
+        fs::write(stamp, packages).map_err(|e| e.to_string())?;
         Ok(Self { program })
     }
 

@@ -1,9 +1,9 @@
 //! Whether records of one schema can be written with another, for `latest.compatibility.strict`. Fields are
 //! found by name, so each has to be there with its type; numbers may differ.
 
-use prost_reflect::{FieldDescriptor, FileDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
-use super::source::message_called;
+use super::source::Source;
 use crate::api::ConnectError;
 use crate::converters::registry::limits::DEPTH_MAX;
 
@@ -11,12 +11,12 @@ use crate::converters::registry::limits::DEPTH_MAX;
 ///
 /// # Errors
 /// The first field or message that it has not.
-pub(super) fn check(latest: &FileDescriptor, own: &FileDescriptor) -> Result<(), ConnectError> {
-    let Some(message) = own.messages().next() else {
+pub(super) fn check(latest: &Source, own: &Source) -> Result<(), ConnectError> {
+    let Some(message) = own.file.messages().next() else {
         return Ok(());
     };
     let name = message.full_name();
-    let theirs = message_called(latest, name)?;
+    let theirs = latest.message_called(name);
     let (_, theirs) = theirs.ok_or_else(|| ConnectError::data(format!("no message {name}")))?;
     messages(&theirs, &message, 0)
 }

@@ -167,8 +167,8 @@ impl Format for ProtobufFormat {
     }
 
     fn record_name(&self, schema: &RegistrySchema) -> Result<Option<String>, ConnectError> {
-        let file = source::compile(schema)?;
-        let first = file.messages().next();
+        let source = source::compile(schema)?;
+        let first = source.file.messages().next();
         Ok(first.map(|message| message.full_name().to_owned()))
     }
 
@@ -189,8 +189,7 @@ impl Format for ProtobufFormat {
         schema: &RegistrySchema,
         path: &[i32],
     ) -> Result<Option<String>, ConnectError> {
-        let file = source::compile(schema)?;
-        let mut messages = source::messages(&file)?.into_iter();
+        let mut messages = source::compile(schema)?.messages()?.into_iter();
         let found = messages.find(|(known, _)| known == path);
         let (_, message) = found.ok_or_else(|| no_message(path))?;
         Ok(Some(message.full_name().to_owned()))
@@ -216,7 +215,7 @@ impl Format for ProtobufFormat {
         schema: &RegistrySchema,
         version: i32,
     ) -> Result<ProtobufReader, ConnectError> {
-        let found = source::messages(&source::compile(schema)?)?;
+        let found = source::compile(schema)?.messages()?;
         let readable = |(path, descriptor)| {
             let message = ReadableMessage {
                 descriptor,
@@ -237,7 +236,7 @@ impl Format for ProtobufFormat {
     ) -> Result<ProtobufWriter, ConnectError> {
         let schema = schema.ok_or_else(without_schema)?;
         let name = names::message_name(schema, self.settings)?;
-        let found = source::message_called(&source::compile(target)?, &name)?;
+        let found = source::compile(target)?.message_called(&name);
         let (path, descriptor) = found.ok_or_else(|| {
             ConnectError::data(format!("the schema of the subject has no message {name}"))
         })?;

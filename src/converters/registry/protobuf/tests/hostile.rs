@@ -1,8 +1,16 @@
 //! Bytes that are no data and texts that are no schemas: a named error each, no panic, no large allocation.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use proptest::prelude::*;
 
 use super::*;
+
+/// [`RICH`] as a descriptor.
+fn rich_descriptor() -> Vec<u8> {
+    let source = source::compile(&registered(RICH)).unwrap();
+    source.file.encode_to_vec()
+}
 
 fn fails(format: &ProtobufFormat, text: &str, data: &[u8], part: &str) {
     let error = read(format, text, data).unwrap_err();
@@ -101,7 +109,7 @@ fn schemas_that_contain_themselves_are_refused_by_name() {
         fails(&format, text, &[0], "message Node contains itself");
     }
     let text = "syntax = \"proto3\"; import \"google/protobuf/struct.proto\"; message R { google.protobuf.Struct s = 1; }";
-    fails(&format, text, &[0], "google.protobuf.Value contains itself");
+    fails(&format, text, &[0], "google.protobuf.Struct contains itself");
     let chain: String = (0..200)
         .map(|n| format!("message M{n} {{ M{} m = 1; }} ", n + 1))
         .collect();
@@ -152,6 +160,23 @@ fn texts_that_are_no_schemas_are_refused() {
     assert!(format.reader(&registered(&quoted), 1).is_ok());
     // A text without any message is a schema, of which there is no data.
     fails(&format, "", &[0], "no message with the indexes [0]");
+}
+
+#[test]
+fn a_map_that_is_none_is_refused() {
+    let format = format(&[]);
+    for entry in [
+        "float key = 1; int32 value = 2;",
+        "string key = 1; repeated int32 value = 2;",
+        "string key = 1;",
+        "",
+    ] {
+        let text = format!(
+            "syntax = \"proto3\"; message R {{ repeated E m = 1; message E {{ option map_entry = true; {entry} }} }}"
+        );
+        let error = format.reader(&registered(&text), 1).unwrap_err();
+        assert!(error.message().contains("not a Protobuf schema"), "{error}");
+    }
 }
 
 #[test]
@@ -208,6 +233,18 @@ proptest! {
         if let Ok(read) = read(&format(&[]), RICH, &data) {
             prop_assert!(read.schema.unwrap().validate(&read.value).is_ok());
         }
+    }
+
+    #[test]
+    fn any_change_of_a_descriptor_gives_a_schema_or_an_error(
+        place in any::<proptest::sample::Index>(), bytes in proptest::collection::vec(any::<u8>(), 0..4)
+    ) {
+        let mut descriptor = rich_descriptor();
+        let place = place.index(descriptor.len());
+        let end = (place + bytes.len()).min(descriptor.len());
+        descriptor.splice(place..end, bytes);
+        let data = [2, 2, 0x08, 7, 0x2a, 5, 0x0a, 1, b'k', 0x10, 3];
+        drop(read(&format(&[]), &BASE64.encode(descriptor), &data));
     }
 
     #[test]

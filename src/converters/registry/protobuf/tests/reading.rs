@@ -188,3 +188,43 @@ fn files_that_a_schema_refers_to_are_compiled_with_it() {
     );
     assert_eq!(found.schema.unwrap().version(), Some(3));
 }
+
+#[test]
+fn a_descriptor_in_base64_is_a_schema_like_its_text() {
+    use base64::Engine as _;
+    let text = r#"syntax = "proto3"; package acme; import "confluent/meta.proto";
+        message R { int32 n = 1 [(confluent.field_meta) = { params: [ { key: "connect.type", value: "int8" } ] }]; }"#;
+    let file = source::compile(&registered(text)).unwrap().file;
+    let base64 = base64::engine::general_purpose::STANDARD.encode(file.encode_to_vec());
+    let format = format(&[]);
+    let expected = read(&format, text, &[0, 8, 5]).unwrap();
+    let found = read(&format, &base64, &[0, 8, 5]).unwrap();
+    assert_eq!(found.value, expected.value);
+    assert_eq!(found.schema, expected.schema);
+    assert_eq!(text::to_text(&found.value), "Struct{n=5}");
+    let name = format.record_name(&registered(&base64)).unwrap();
+    assert_eq!(name.as_deref(), Some("acme.R"));
+}
+
+#[test]
+fn entries_of_maps_have_an_index_where_they_are_messages() {
+    use base64::Engine as _;
+    let text = r#"syntax = "proto3"; message R { map<string, int32> m = 1; message In { int32 n = 1; } }"#;
+    let format = format(&[]);
+    let printed = |text: &str, data: &[u8]| text::to_text(&read(&format, text, data).unwrap().value);
+    assert_eq!(printed(text, &[4, 0, 0, 8, 5]), "Struct{n=5}");
+    let file = source::compile(&registered(text)).unwrap().file;
+    let base64 = base64::engine::general_purpose::STANDARD.encode(file.encode_to_vec());
+    let order: Vec<_> = file.messages().next().unwrap().child_messages().collect();
+    let index = order.iter().position(|message| message.name() == "In").unwrap();
+    let data = [4, 0, u8::try_from(index).unwrap() * 2, 8, 5];
+    assert_eq!(printed(&base64, &data), "Struct{n=5}");
+    // A registry may write the entry of a descriptor out.
+    let explicit = r#"syntax = "proto3"; message R { repeated MEntry m = 1;
+        message MEntry { option map_entry = true; string key = 1; int32 value = 2; }
+        message In { int32 n = 1; } }"#;
+    assert_eq!(printed(explicit, &[4, 0, 2, 8, 5]), "Struct{n=5}");
+    let map = [0, 10, 5, 10, 1, b'k', 16, 3];
+    assert_eq!(printed(explicit, &map), "Struct{m={k=3}}");
+    assert_eq!(printed(text, &map), "Struct{m={k=3}}");
+}

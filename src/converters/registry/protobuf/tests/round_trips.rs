@@ -478,6 +478,9 @@ proptest! {
         // And once more, with the schema that was read.
         let again = there_and_back(&format, &back_schema, &back.value);
         prop_assert_eq!(text::to_text(&again.value), text::to_text(&value));
-        prop_assert_eq!(again.schema.unwrap(), back_schema);
+        // What reads as optional is written as a wrapper message when those stand for nullables.
+        if switch(1) == "false" {
+            prop_assert_eq!(again.schema.unwrap(), back_schema);
+        }
     }
 }
