@@ -236,7 +236,11 @@ fn protobuf_that_is_none_is_left_out_and_named() {
     cluster
         .client()
         .produce_values(topic, Compression::NoCompression, values);
-    let tolerant = [("errors.tolerance", "all"), ("errors.log.enable", "true")];
+    let tolerant = [
+        ("errors.tolerance", "all"),
+        ("errors.log.enable", "true"),
+        ("errors.log.include.messages", "true"),
+    ];
     let files = text_sink(cluster, topic, topic, PROTOBUF, &tolerant);
     let ringmain = files.start();
     let lines = lines_when_there(&files, 1);

@@ -62,8 +62,7 @@ pub(super) async fn reader<F: Format>(
     let subject = match subject {
         Some(subject) => subject,
         None => {
-            let (theirs, schema, message) =
-                (Arc::clone(&context), schema.clone(), message.clone());
+            let (theirs, schema, message) = (Arc::clone(&context), schema.clone(), message.clone());
             let name = off_shard(move || theirs.format.message_name(&schema, &message)).await?;
             settings
                 .strategy

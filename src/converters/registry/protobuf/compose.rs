@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::logical_message::{DATE, DECIMAL, TIME, TIMESTAMP};
-use super::names::{DEFAULT_NAME, entry_name, message_name, scalar, simple_name, type_name, wrapper};
+use super::names::{
+    DEFAULT_NAME, entry_name, message_name, scalar, simple_name, type_name, wrapper,
+};
 use super::numbers::Numbers;
 use super::{ENUM, PRECISION, ProtobufSettings, TYPE, UNION, WRAPPER};
 use crate::api::data::{SchemaRef, logical};
@@ -43,7 +45,11 @@ pub(super) fn compose(schema: &SchemaRef, settings: ProtobufSettings) -> Compose
     let mut composer = Composer {
         settings,
         imports: BTreeSet::new(),
-        root: if full_name.split('.').any(is_theirs) { "." } else { "" },
+        root: if full_name.split('.').any(is_theirs) {
+            "."
+        } else {
+            ""
+        },
         unnamed: usize::from(schema.name().is_none_or(str::is_empty)),
         left: NODES_MAX,
     };
@@ -117,7 +123,9 @@ fn is_same_type(one: &Schema, other: &Schema) -> bool {
     let symbols = |schema: &Schema| -> Vec<(String, String)> {
         let all = schema.parameters().into_iter().flatten();
         let symbols = all.filter(|(key, _)| key.starts_with(ENUM));
-        symbols.map(|(key, value)| (key.clone(), value.clone())).collect()
+        symbols
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect()
     };
     one.kind() == other.kind()
         && one.name() == other.name()
@@ -355,7 +363,10 @@ impl Composer {
         if is_new {
             let depth = place.depth + 1;
             let mut entry = Body::default();
-            let parts = [("key", schema.key_schema()), ("value", schema.value_schema())];
+            let parts = [
+                ("key", schema.key_schema()),
+                ("value", schema.value_schema()),
+            ];
             entry.taken = parts.iter().map(|(name, _)| (*name).to_owned()).collect();
             for ((name, schema), number) in parts.into_iter().zip(1..) {
                 let place = Place {
@@ -405,13 +416,17 @@ impl Composer {
         let indent = "  ".repeat(depth + 1);
         let (mut symbols, mut numbers, mut has_alias) = (String::new(), HashSet::new(), false);
         for (key, number) in schema.parameters().into_iter().flatten() {
-            let symbol = key.strip_prefix(ENUM).and_then(|rest| rest.strip_prefix('.'));
+            let symbol = key
+                .strip_prefix(ENUM)
+                .and_then(|rest| rest.strip_prefix('.'));
             let Some(symbol) = symbol else {
                 continue;
             };
             let symbol = simple_name(symbol, self.settings)?;
             let number: i32 = number.parse().map_err(|_| {
-                ConnectError::data(format!("the symbol {symbol} of {name} has {number} for its number"))
+                ConnectError::data(format!(
+                    "the symbol {symbol} of {name} has {number} for its number"
+                ))
             })?;
             has_alias |= !numbers.insert(number);
             symbols += &format!("{indent}  {symbol} = {number};\n");

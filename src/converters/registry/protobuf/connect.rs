@@ -375,7 +375,10 @@ fn map_entry(
     message: &MessageDescriptor,
 ) -> Option<(FieldDescriptor, FieldDescriptor)> {
     if field.is_map() {
-        return Some((message.map_entry_key_field(), message.map_entry_value_field()));
+        return Some((
+            message.map_entry_key_field(),
+            message.map_entry_value_field(),
+        ));
     }
     let declared = fields(message);
     let [key, value] = declared.as_slice() else {

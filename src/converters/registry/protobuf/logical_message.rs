@@ -7,8 +7,8 @@ use bigdecimal::num_bigint::BigInt;
 use bigdecimal::{BigDecimal, RoundingMode};
 use prost_reflect::{DynamicMessage, MessageDescriptor, Value as Proto};
 
-use crate::api::data::logical_type::{self, MILLIS_PER_DAY};
 use crate::api::data::java_time;
+use crate::api::data::logical_type::{self, MILLIS_PER_DAY};
 use crate::api::{ConnectError, Schema, SchemaType, Value};
 use crate::converters::registry::limits::DECIMAL_BYTES_MAX;
 

@@ -11,6 +11,7 @@ mod connect;
 mod indexes;
 mod known;
 mod logical_message;
+mod minus_zero;
 mod names;
 mod numbers;
 mod read;
@@ -20,6 +21,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -272,9 +274,14 @@ impl Format for ProtobufFormat {
         let schema = schema.ok_or_else(without_schema)?;
         let filler = write::Filler {
             settings: self.settings,
+            minus_zero: Cell::new(false),
         };
         let message = filler.root(&writer.descriptor, schema, value)?;
         indexes::append(&writer.path, out);
+        if filler.minus_zero.get() {
+            minus_zero::encode(&message, out);
+            return Ok(());
+        }
         message
             .encode(out)
             .map_err(|error| ConnectError::data(error.to_string()))

@@ -6,8 +6,8 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, MapKey, Value as Proto};
 
 use super::connect::{Read, ReadEntry, ReadMessage};
 use super::logical_message::{to_date, to_decimal, to_time, to_timestamp};
-use crate::api::data::java_hash::{self, UniqueEntries};
 use crate::api::data::SchemaRef;
+use crate::api::data::java_hash::{self, UniqueEntries};
 use crate::api::{ConnectError, SchemaType, Struct, Value};
 use crate::converters::registry::limits::ABSENT_VALUES_MAX;
 
@@ -146,12 +146,7 @@ fn scalar(kind: SchemaType, value: &Proto) -> Decoded {
 }
 
 impl ReadMessage {
-    fn value(
-        &self,
-        schema: &SchemaRef,
-        message: &DynamicMessage,
-        budget: &mut Budget,
-    ) -> Decoded {
+    fn value(&self, schema: &SchemaRef, message: &DynamicMessage, budget: &mut Budget) -> Decoded {
         // A message without fields has a size, too.
         if self.fields.is_empty() {
             budget.spend()?;

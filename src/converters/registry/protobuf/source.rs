@@ -100,7 +100,9 @@ pub(super) fn compile(schema: &RegistrySchema) -> Result<Source, ConnectError> {
     let file = pool.get_file_by_name(ROOT);
     Ok(Source {
         file: file.ok_or_else(|| invalid("it was not compiled"))?,
-        text: descriptor(&schema.text).is_none().then(|| schema.text.clone()),
+        text: descriptor(&schema.text)
+            .is_none()
+            .then(|| schema.text.clone()),
     })
 }
 
@@ -198,9 +200,7 @@ impl Source {
             let is_it = |(_, message): &Indexed| message.name() == part;
             let next = match &found {
                 None => self.numbered(self.file.messages(), &[]).find(is_it),
-                Some((path, message)) => {
-                    self.numbered(message.child_messages(), path).find(is_it)
-                }
+                Some((path, message)) => self.numbered(message.child_messages(), path).find(is_it),
             };
             found = next.or(found);
         }

@@ -1,11 +1,12 @@
 //! Connect values as dynamic messages (Confluent: `ProtobufData.fromConnectData`).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use prost_reflect::{
-    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage as _,
-    Value as Proto,
+    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor,
+    ReflectMessage as _, Value as Proto,
 };
 
 use super::compose::is_union;
@@ -15,10 +16,12 @@ use super::{ENUM, ProtobufSettings};
 use crate::api::data::SchemaRef;
 use crate::api::{ConnectError, Schema, SchemaType, Struct, Value};
 
-/// Fills messages with these settings.
-#[derive(Debug, Clone, Copy)]
+/// Fills the message of a record with these settings.
+#[derive(Debug)]
 pub(super) struct Filler {
     pub(super) settings: ProtobufSettings,
+    /// Whether there was a -0.0.
+    pub(super) minus_zero: Cell<bool>,
 }
 
 type Filled<T> = Result<T, ConnectError>;
@@ -49,7 +52,7 @@ impl Filler {
     /// # Errors
     /// The value does not fit its schema, or its schema the message.
     pub(super) fn root(
-        self,
+        &self,
         descriptor: &MessageDescriptor,
         schema: &SchemaRef,
         value: &Value,
@@ -64,7 +67,7 @@ impl Filler {
     }
 
     fn structure(
-        self,
+        &self,
         descriptor: &MessageDescriptor,
         schema: &SchemaRef,
         inner: &Struct,
@@ -86,7 +89,7 @@ impl Filler {
     }
 
     fn set(
-        self,
+        &self,
         message: &mut DynamicMessage,
         name: &str,
         schema: &SchemaRef,
@@ -109,7 +112,7 @@ impl Filler {
     }
 
     fn set_member(
-        self,
+        &self,
         message: &mut DynamicMessage,
         schema: &Schema,
         value: &Value,
@@ -119,7 +122,10 @@ impl Filler {
         };
         let members = union.schema.fields().iter();
         let mut members = members.map(|member| match self.settings.ignore_default {
-            true => (member, union.values.get(member.index).unwrap_or(&Value::Null)),
+            true => (
+                member,
+                union.values.get(member.index).unwrap_or(&Value::Null),
+            ),
             false => (member, union.get_field(member)),
         });
         match members.find(|(_, value)| !value.is_null()) {
@@ -132,7 +138,7 @@ impl Filler {
 
     /// The value of a field; `None` leaves it unset.
     fn field(
-        self,
+        &self,
         field: &FieldDescriptor,
         schema: &SchemaRef,
         value: &Value,
@@ -161,7 +167,7 @@ impl Filler {
         }
     }
 
-    fn item(self, kind: &Kind, schema: &SchemaRef, item: &Value) -> Filled<Proto> {
+    fn item(&self, kind: &Kind, schema: &SchemaRef, item: &Value) -> Filled<Proto> {
         if item.is_null() {
             return Err(ConnectError::data(
                 "a null in a list has no form in Protobuf; take it out of the list",
@@ -172,7 +178,7 @@ impl Filler {
 
     /// A map of Protobuf's own.
     fn map(
-        self,
+        &self,
         kind: &Kind,
         schema: &Schema,
         entries: &[(Value, Value)],
@@ -194,7 +200,7 @@ impl Filler {
 
     /// A map as a list of messages.
     fn entries(
-        self,
+        &self,
         kind: &Kind,
         schema: &Schema,
         entries: &[(Value, Value)],
@@ -209,23 +215,22 @@ impl Filler {
         entries.iter().map(fill).collect()
     }
 
-    fn single(self, kind: &Kind, schema: &SchemaRef, value: &Value) -> Filled<Proto> {
+    fn single(&self, kind: &Kind, schema: &SchemaRef, value: &Value) -> Filled<Proto> {
+        let is_minus_zero = match value {
+            Value::Float32(number) => *number == 0.0 && number.is_sign_negative(),
+            Value::Float64(number) => *number == 0.0 && number.is_sign_negative(),
+            _ => false,
+        };
+        if is_minus_zero {
+            self.minus_zero.set(true);
+        }
         Ok(match (kind, value) {
             (Kind::Message(message), value) => {
                 Proto::Message(self.message(message, schema, value)?)
             }
             (Kind::Enum(_), Value::Int32(number)) => Proto::EnumNumber(*number),
             (Kind::Enum(symbols), Value::String(symbol)) => {
-                let known = symbols.get_value_by_name(symbol);
-                let known = known.map(|symbol| symbol.number());
-                let parameters = schema.parameters();
-                let given = parameters.and_then(|all| all.get(&format!("{ENUM}.{symbol}")));
-                let given = given.and_then(|number| number.parse().ok());
-                let unknown = || {
-                    let name = symbols.full_name();
-                    ConnectError::data(format!("{symbol} is no symbol of the enum {name}"))
-                };
-                Proto::EnumNumber(known.or(given).ok_or_else(unknown)?)
+                Proto::EnumNumber(symbol_number(symbols, schema, symbol)?)
             }
             (Kind::Bool, Value::Boolean(flag)) => Proto::Bool(*flag),
             (Kind::String, Value::String(text)) => Proto::String(text.clone()),
@@ -246,7 +251,7 @@ impl Filler {
     }
 
     fn message(
-        self,
+        &self,
         descriptor: &MessageDescriptor,
         schema: &SchemaRef,
         value: &Value,
@@ -261,7 +266,7 @@ impl Filler {
     }
 
     fn wrapper(
-        self,
+        &self,
         descriptor: &MessageDescriptor,
         schema: &SchemaRef,
         value: &Value,
@@ -273,6 +278,19 @@ impl Filler {
         set_field(&mut message, &field, filled)?;
         Ok(message)
     }
+}
+
+/// The number of a symbol in the message's enum, else that which the Connect schema says.
+fn symbol_number(symbols: &EnumDescriptor, schema: &Schema, symbol: &str) -> Filled<i32> {
+    let known = symbols.get_value_by_name(symbol);
+    let known = known.map(|symbol| symbol.number());
+    let parameters = schema.parameters();
+    let given = parameters.and_then(|all| all.get(&format!("{ENUM}.{symbol}")));
+    let given = given.and_then(|number| number.parse().ok());
+    known.or(given).ok_or_else(|| {
+        let name = symbols.full_name();
+        ConnectError::data(format!("{symbol} is no symbol of the enum {name}"))
+    })
 }
 
 fn in_field(name: &str, error: ConnectError) -> ConnectError {

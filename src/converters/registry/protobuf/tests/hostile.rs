@@ -23,7 +23,9 @@ fn data_that_is_cut_off_or_claims_too_much_is_refused() {
     for data in [
         &[2, 2, 0x08][..],
         &[2, 2, 0x08, 0xff, 0xff],
-        &[2, 2, 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        &[
+            2, 2, 0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        ],
         // A length of four gigabytes, of a string, a list, a map and a field that is not known.
         &[2, 2, 0x12, 0xff, 0xff, 0xff, 0xff, 0x0f],
         &[2, 2, 0x22, 0xff, 0xff, 0xff, 0xff, 0x0f],
@@ -41,7 +43,12 @@ fn data_that_is_cut_off_or_claims_too_much_is_refused() {
     }
     fails(&format, RICH, &[], "message indexes are cut off");
     fails(&format, RICH, &[0xff; 9], "message indexes are cut off");
-    fails(&format, RICH, &[0xfe, 0xff, 3], "is no number of message indexes");
+    fails(
+        &format,
+        RICH,
+        &[0xfe, 0xff, 3],
+        "is no number of message indexes",
+    );
     fails(&format, RICH, &[2, 1], "no message with the indexes [-1]");
 }
 
@@ -109,7 +116,12 @@ fn schemas_that_contain_themselves_are_refused_by_name() {
         fails(&format, text, &[0], "message Node contains itself");
     }
     let text = "syntax = \"proto3\"; import \"google/protobuf/struct.proto\"; message R { google.protobuf.Struct s = 1; }";
-    fails(&format, text, &[0], "google.protobuf.Struct contains itself");
+    fails(
+        &format,
+        text,
+        &[0],
+        "google.protobuf.Struct contains itself",
+    );
     let chain: String = (0..200)
         .map(|n| format!("message M{n} {{ M{} m = 1; }} ", n + 1))
         .collect();
@@ -127,7 +139,10 @@ fn texts_that_are_no_schemas_are_refused() {
     );
     for (text, part) in [
         ("message".to_owned(), "not a Protobuf schema"),
-        (String::from("edition = \"2023\"; message A {}"), "not a Protobuf schema"),
+        (
+            String::from("edition = \"2023\"; message A {}"),
+            "not a Protobuf schema",
+        ),
         (
             "syntax = \"proto3\"; import \"nowhere.proto\"; message A {}".to_owned(),
             "nowhere.proto",

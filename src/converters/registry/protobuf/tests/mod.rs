@@ -1,5 +1,6 @@
 //! Schemas and data of Protobuf: round trips, what others write, a registry, and what is no schema or data.
 
+mod anything;
 mod hostile;
 mod reading;
 mod registry;

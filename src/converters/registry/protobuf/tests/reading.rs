@@ -94,7 +94,9 @@ fn numbers_keep_their_types_and_unsigned_ones_their_bits() {
         message R { sint32 a = 1; fixed32 b = 2; uint64 c = 3; sfixed64 d = 4; }"#;
     let data = [
         &[0, 8, 3, 0x15, 0xff, 0xff, 0xff, 0xff][..],
-        &[0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+        &[
+            0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
+        ],
         &[0x21, 0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
     ]
     .concat();
@@ -145,13 +147,24 @@ fn symbols_that_an_enum_does_not_know_have_a_name() {
     let data = [2, 2, 0x30, 9];
     let found = read(&format(&[]), RICH, &data).unwrap();
     let printed = text::to_text(&found.value);
-    assert!(printed.contains("suit=UNKNOWN_ENUM_VALUE_Suit_9"), "{printed}");
+    assert!(
+        printed.contains("suit=UNKNOWN_ENUM_VALUE_Suit_9"),
+        "{printed}"
+    );
 }
 
 #[test]
 fn known_files_need_not_be_registered() {
     let imports: Vec<_> = known::KNOWN.iter().map(|(name, _)| *name).collect();
-    let google = ["any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers"];
+    let google = [
+        "any",
+        "duration",
+        "empty",
+        "field_mask",
+        "struct",
+        "timestamp",
+        "wrappers",
+    ];
     let google = google.map(|name| format!("google/protobuf/{name}.proto"));
     let all = imports.into_iter().chain(google.iter().map(String::as_str));
     let all: String = all.map(|name| format!("import \"{name}\";\n")).collect();
@@ -173,7 +186,10 @@ fn files_that_a_schema_refers_to_are_compiled_with_it() {
     );
     let resolved = |name: &str, text: &str| (name.to_owned(), text.to_owned());
     schema.resolved = vec![
-        resolved("c.proto", "syntax = \"proto3\"; package c; message C { string s = 1; }"),
+        resolved(
+            "c.proto",
+            "syntax = \"proto3\"; package c; message C { string s = 1; }",
+        ),
         resolved(
             "b.proto",
             "syntax = \"proto3\"; package b; import \"c.proto\"; message In { c.C c = 1; }",
@@ -181,7 +197,9 @@ fn files_that_a_schema_refers_to_are_compiled_with_it() {
     ];
     let format = format(&[]);
     let reader = format.reader(&schema, 3).unwrap();
-    let found = format.read(&reader, &[0, 10, 5, 10, 3, 10, 1, b'x']).unwrap();
+    let found = format
+        .read(&reader, &[0, 10, 5, 10, 3, 10, 1, b'x'])
+        .unwrap();
     assert_eq!(
         text::to_text(&found.value),
         "Struct{in=Struct{c=Struct{s=x}}}"
@@ -209,14 +227,19 @@ fn a_descriptor_in_base64_is_a_schema_like_its_text() {
 #[test]
 fn entries_of_maps_have_an_index_where_they_are_messages() {
     use base64::Engine as _;
-    let text = r#"syntax = "proto3"; message R { map<string, int32> m = 1; message In { int32 n = 1; } }"#;
+    let text =
+        r#"syntax = "proto3"; message R { map<string, int32> m = 1; message In { int32 n = 1; } }"#;
     let format = format(&[]);
-    let printed = |text: &str, data: &[u8]| text::to_text(&read(&format, text, data).unwrap().value);
+    let printed =
+        |text: &str, data: &[u8]| text::to_text(&read(&format, text, data).unwrap().value);
     assert_eq!(printed(text, &[4, 0, 0, 8, 5]), "Struct{n=5}");
     let file = source::compile(&registered(text)).unwrap().file;
     let base64 = base64::engine::general_purpose::STANDARD.encode(file.encode_to_vec());
     let order: Vec<_> = file.messages().next().unwrap().child_messages().collect();
-    let index = order.iter().position(|message| message.name() == "In").unwrap();
+    let index = order
+        .iter()
+        .position(|message| message.name() == "In")
+        .unwrap();
     let data = [4, 0, u8::try_from(index).unwrap() * 2, 8, 5];
     assert_eq!(printed(&base64, &data), "Struct{n=5}");
     // A registry may write the entry of a descriptor out.

@@ -18,7 +18,11 @@ fn converter(url: &str, more: &[(&str, &str)]) -> ProtobufConverter {
 fn read_of(
     converter: ProtobufConverter,
     data: &'static [u8],
-) -> (ProtobufConverter, Result<SchemaAndValue, ConnectError>, usize) {
+) -> (
+    ProtobufConverter,
+    Result<SchemaAndValue, ConnectError>,
+    usize,
+) {
     resolved(converter, move |converter| {
         converter.read("orders", Some(data))
     })
@@ -62,12 +66,18 @@ fn the_subject_of_a_record_is_its_messages_name() {
     assert_eq!(text::to_text(&value.unwrap().value), "Struct{price=0.0}");
     let asked = registry.asked();
     let path = "POST /subjects/acme.Order.Line?";
-    assert!(asked.iter().any(|asked| asked.starts_with(path)), "{asked:?}");
+    assert!(
+        asked.iter().any(|asked| asked.starts_with(path)),
+        "{asked:?}"
+    );
     let single = Schema::required(SchemaType::String);
     written(converter(&registry.url, &strategy), &single, &string("x")).unwrap();
     let asked = registry.asked();
     let path = "POST /subjects/google.protobuf.StringValue/versions?";
-    assert!(asked.iter().any(|asked| asked.starts_with(path)), "{asked:?}");
+    assert!(
+        asked.iter().any(|asked| asked.starts_with(path)),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -107,8 +117,14 @@ fn the_latest_schema_is_written_by_names() {
     let data = written(converter(&registry.url, &settings), &schema, &value).unwrap();
     assert_eq!(data, [0, 0, 0, 0, 3, 2, 2, 0x38, 5]);
     for (text, part) in [
-        ("syntax = \"proto3\"; message R { string n = 1; }", "field R.n has another type"),
-        ("syntax = \"proto3\"; message R { repeated int32 n = 1; }", "another type"),
+        (
+            "syntax = \"proto3\"; message R { string n = 1; }",
+            "field R.n has another type",
+        ),
+        (
+            "syntax = \"proto3\"; message R { repeated int32 n = 1; }",
+            "another type",
+        ),
         ("syntax = \"proto3\"; message R { }", "no field R.n"),
         ("syntax = \"proto3\"; message S { }", "no message R"),
         ("nonsense", "not a Protobuf schema"),
@@ -117,7 +133,10 @@ fn the_latest_schema_is_written_by_names() {
         let error = written(converter(&registry.url, &settings), &schema, &value).unwrap_err();
         let trace = error.trace();
         assert!(trace.contains(part), "{part}: {trace}");
-        assert!(trace.contains("latest.compatibility.strict=false"), "{trace}");
+        assert!(
+            trace.contains("latest.compatibility.strict=false"),
+            "{trace}"
+        );
     }
     // Without the check, a record says itself what does not fit.
     let lax = [
@@ -128,7 +147,13 @@ fn the_latest_schema_is_written_by_names() {
     let registry = latest("syntax = \"proto3\"; message R { bool n = 1; }");
     let error = written(converter(&registry.url, &lax), &schema, &value).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Data);
-    assert!(error.trace().contains("field n: 5 of type INT32 does not fit"), "{}", error.trace());
+    assert!(
+        error
+            .trace()
+            .contains("field n: 5 of type INT32 does not fit"),
+        "{}",
+        error.trace()
+    );
 }
 
 #[test]
@@ -145,7 +170,9 @@ fn maps_fit_those_of_protobuf() {
     let entries = vec![(string("k"), Value::Int64(3)), (string("l"), Value::Null)];
     let value = structure(&schema, vec![Value::Map(entries)]);
     let mut out = Vec::new();
-    format.write(&writer, Some(&schema), &value, &mut out).unwrap();
+    format
+        .write(&writer, Some(&schema), &value, &mut out)
+        .unwrap();
     let back = read(&format, text, &out).unwrap();
     assert_eq!(text::to_text(&back.value), "Struct{m={k=3, l=0}}");
 }
@@ -156,21 +183,36 @@ fn records_that_cannot_be_read_are_data_errors_with_their_id() {
     for (data, parts) in [
         (
             &[0, 0, 0, 0, 7, 2, 2, 0x08][..],
-            ["Error deserializing Protobuf message for id 7", "no message acme.Order"],
+            [
+                "Error deserializing Protobuf message for id 7",
+                "no message acme.Order",
+            ],
         ),
         (
             &[0, 0, 0, 0, 7, 2, 80],
-            ["Error deserializing Protobuf message for id 7", "indexes [40]"],
+            [
+                "Error deserializing Protobuf message for id 7",
+                "indexes [40]",
+            ],
         ),
         (
             &[0, 0, 0, 0, 7],
-            ["Error deserializing Protobuf message for id 7", "indexes are cut off"],
+            [
+                "Error deserializing Protobuf message for id 7",
+                "indexes are cut off",
+            ],
         ),
         (
             &[0, 0, 0, 0, 8, 0],
-            ["Error retrieving Protobuf value schema for id 8", "Schema not found"],
+            [
+                "Error retrieving Protobuf value schema for id 8",
+                "Schema not found",
+            ],
         ),
-        (b"\x01nothing", ["orders to Protobuf", "Unknown magic byte!"]),
+        (
+            b"\x01nothing",
+            ["orders to Protobuf", "Unknown magic byte!"],
+        ),
     ] {
         let (_, read, _) = read_of(converter(&registry.url, &[]), data);
         let error = read.unwrap_err();
@@ -191,7 +233,10 @@ fn null_is_kafkas_null_without_a_question() {
     let mut out = Vec::new();
     assert!(!own.write("t", None, &Value::Null, &mut out).unwrap());
     let optional = Schema::optional(SchemaType::String);
-    assert!(!own.write("t", Some(&optional), &Value::Null, &mut out).unwrap());
+    assert!(
+        !own.write("t", Some(&optional), &Value::Null, &mut out)
+            .unwrap()
+    );
     assert_eq!(own.read("t", None).unwrap().value, Value::Null);
     assert!(out.is_empty());
 }

@@ -24,7 +24,13 @@ fn names_keep_their_packages_when_asked() {
     let union = "io.confluent.connect.protobuf.Union";
     assert_eq!(
         names(&plain),
-        ["Order", &format!("{union}.way"), "counts", "Suit", timestamp]
+        [
+            "Order",
+            &format!("{union}.way"),
+            "counts",
+            "Suit",
+            timestamp
+        ]
     );
     assert_eq!(
         names(&full),
@@ -40,7 +46,10 @@ fn names_keep_their_packages_when_asked() {
     let composed = format(&enhanced).compose(Some(&full)).unwrap().text;
     assert!(composed.contains("package acme;"), "{composed}");
     assert!(composed.contains("oneof way {"), "{composed}");
-    assert!(composed.contains("repeated countsEntry counts = 5;"), "{composed}");
+    assert!(
+        composed.contains("repeated countsEntry counts = 5;"),
+        "{composed}"
+    );
 }
 
 #[test]
@@ -66,7 +75,10 @@ fn unions_are_flat_or_without_numbers_when_asked() {
     assert!(printed.starts_with("Struct{mail=x,id=0,"), "{printed}");
     let plain = [("generate.index.for.unions", "false")];
     let printed = text::to_text(&read_with(&plain, RICH, &data).value);
-    assert!(printed.starts_with("Struct{way=Struct{mail=x},"), "{printed}");
+    assert!(
+        printed.starts_with("Struct{way=Struct{mail=x},"),
+        "{printed}"
+    );
 }
 
 #[test]
