@@ -27,7 +27,8 @@ use ringmain::metrics::TaskMetrics;
 use ringmain::record::{Batches, CompressionConfig, DecodeOptions, decode};
 use ringmain::task::conversion::{Converters, SinkConversion, SourceConversion};
 use ringmain::task::errors::{ErrorHandler, ErrorPolicy};
-use ringmain::task::transformation_chain::TransformationChain;
+use ringmain::task::transformation_chain::{TransformationChain, TransformationStep};
+use ringmain::transforms::TRANSFORMS;
 
 /// As many lines as a block of 256 KiB holds.
 const RECORDS: usize = 2800;
@@ -127,22 +128,36 @@ fn source(c: &mut Criterion<CpuTime>) {
     group.finish();
 }
 
-fn sink(c: &mut Criterion<CpuTime>) {
-    let lines = input::lines(RECORDS, LINE_BYTES);
-    let bytes = input::batch(&lines, CompressionConfig::NONE, Vec::new());
+/// The lines as a consumer hands them over.
+fn fetched(lines: &Lines) -> FetchedRecords {
+    let bytes = input::batch(lines, CompressionConfig::NONE, Vec::new());
     let mut records = Vec::new();
     for batch in Batches::new(&bytes) {
         let options = DecodeOptions::default();
         decode(&batch.unwrap(), &options, &mut Vec::new(), &mut records).unwrap();
     }
-    let bytes = bytes::Bytes::from(bytes);
-    let fetched = || FetchedRecords {
+    FetchedRecords {
         source: TopicPartition::new("t", 0),
-        buffer: bytes.clone(),
-        records: records.clone(),
+        buffer: bytes.into(),
+        records,
         next_offset: 0,
         log_append_time: false,
-    };
+    }
+}
+
+/// The same batch, fetched once more.
+fn again(fetched: &FetchedRecords) -> FetchedRecords {
+    FetchedRecords {
+        source: fetched.source.clone(),
+        buffer: fetched.buffer.clone(),
+        records: fetched.records.clone(),
+        ..*fetched
+    }
+}
+
+fn sink(c: &mut Criterion<CpuTime>) {
+    let lines = input::lines(RECORDS, LINE_BYTES);
+    let fetched = fetched(&lines);
     let mut group = c.benchmark_group("conversion_sink");
     set(&mut group, amount(&lines));
     let roads: [(Case, SinkForm); 4] = [
@@ -160,7 +175,74 @@ fn sink(c: &mut Criterion<CpuTime>) {
             done.now_or_never().unwrap().unwrap()
         };
         group.bench_function(name, |b| {
-            b.iter_batched(fetched, &mut convert, BatchSize::SmallInput);
+            b.iter_batched(|| again(&fetched), &mut convert, BatchSize::SmallInput);
+        });
+    }
+    group.finish();
+}
+
+/// What the bench scenario of JSON with schemas through transforms does: class and configuration of each.
+const TRANSFORMED: [(&str, &[(&str, &str)]); 3] = [
+    (
+        "InsertField$Value",
+        &[("static.field", "origin"), ("static.value", "bench")],
+    ),
+    (
+        "ReplaceField$Value",
+        &[("exclude", "active"), ("renames", "name:user")],
+    ),
+    ("Cast$Value", &[("spec", "id:string,amount:int32")]),
+];
+
+/// Fields in the envelope that JsonConverter writes around a struct.
+const ENVELOPE: &str = concat!(
+    r#"{"schema":{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"},"#,
+    r#"{"type":"string","optional":false,"field":"name"},"#,
+    r#"{"type":"double","optional":false,"field":"amount"},"#,
+    r#"{"type":"boolean","optional":false,"field":"active"},"#,
+    r#"{"type":"string","optional":false,"field":"note"}],"optional":false},"payload":"#,
+    r#"{"id":1000000042,"name":"user-100042","amount":10042.51,"active":true,"#,
+    r#""note":"alder birch cedar"}}"#
+);
+
+fn transforms(count: usize) -> TransformationChain {
+    let step = |(class, pairs): &(&str, &[(&str, &str)])| {
+        let class = format!("org.apache.kafka.connect.transforms.{class}");
+        let known = TRANSFORMS.iter().find(|known| known.class == class);
+        TransformationStep {
+            transformation: (known.unwrap().new)(&input::config(pairs)).unwrap(),
+            alias: class,
+            condition: None,
+        }
+    };
+    TransformationChain::new(TRANSFORMED.iter().take(count).map(step).collect())
+}
+
+/// JSON with schemas to text, without transforms and with one more each time.
+fn sink_schemas(c: &mut Criterion<CpuTime>) {
+    let lines = input::repeated(ENVELOPE.as_bytes(), RECORDS);
+    let fetched = fetched(&lines);
+    let mut group = c.benchmark_group("conversion_sink_schemas");
+    set(&mut group, amount(&lines));
+    for (count, name) in [
+        "no transforms",
+        "InsertField",
+        "InsertField, ReplaceField",
+        "InsertField, ReplaceField, Cast",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let json = JsonConverter::new(&ConfigMap::new(), false).unwrap();
+        let converters = converters(Box::new(json));
+        let mut conversion = SinkConversion::new(converters, transforms(count), SinkForm::Text);
+        let (mut errors, metrics) = (errors(), TaskMetrics::new());
+        let mut convert = |fetched| {
+            let done = conversion.convert(fetched, &mut errors, &metrics);
+            done.now_or_never().unwrap().unwrap()
+        };
+        group.bench_function(name, |b| {
+            b.iter_batched(|| again(&fetched), &mut convert, BatchSize::SmallInput);
         });
     }
     group.finish();
@@ -169,6 +251,6 @@ fn sink(c: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = common::by_cpu_time();
-    targets = source, sink
+    targets = source, sink, sink_schemas
 }
 criterion_main!(benches);

@@ -29,6 +29,7 @@ type Case = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Fields that the records of both sizes have.
 const CASES: &[Case] = &[
+    ("Cast$Value", &[("spec", "user:string,time:float64")]),
     ("DropHeaders", &[("headers", "a")]),
     ("ExtractField$Value", &[("field", "message")]),
     ("Flatten$Value", &[]),

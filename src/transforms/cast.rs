@@ -2,7 +2,7 @@
 
 use super::cast_value::{cast, check_output};
 use super::config::{REPLACE_NULL, replace_null};
-use super::fields::carried;
+use super::fields::carry;
 use super::hash_map::HashMap;
 use super::part::{Classes, OfPart, Part, kafka_classes};
 use super::requirements::{require_map, require_struct};
@@ -196,20 +196,19 @@ impl Cast {
         let fields = inner.schema.fields().iter().zip(plan.schema.fields());
         let targets = fields.zip(&plan.casts);
         for (((old, new), target), value) in targets.zip(&mut inner.values) {
-            let taken = std::mem::replace(value, Value::Null);
-            *value = match target {
-                None => carried(taken, old, self.replace_null)?,
-                Some(target) => {
-                    let default = old.schema.default().filter(|_| self.replace_null);
-                    let read = match default {
-                        Some(default) if taken.is_null() => default.clone(),
-                        _ => taken,
-                    };
-                    let cast = cast(Some(&old.schema), read, *target)?;
-                    new.validate(&cast)?;
-                    cast
-                }
+            let Some(target) = target else {
+                carry(Some(value), old, self.replace_null)?;
+                continue;
             };
+            let taken = std::mem::replace(value, Value::Null);
+            let default = old.schema.default().filter(|_| self.replace_null);
+            let read = match default {
+                Some(default) if taken.is_null() => default.clone(),
+                _ => taken,
+            };
+            let cast = cast(Some(&old.schema), read, *target)?;
+            new.validate(&cast)?;
+            *value = cast;
         }
         inner.schema = SchemaRef::clone(&plan.schema);
         Ok(SchemaAndValue::new(

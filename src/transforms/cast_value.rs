@@ -125,6 +125,8 @@ fn to_text(value: Value) -> String {
             values::append_date(millis, &TimeZone::system(), &mut out);
             String::from_utf8(out).unwrap_or_default()
         }
+        Value::Int32(number) => itoa::Buffer::new().format(number).to_owned(),
+        Value::Int64(number) => itoa::Buffer::new().format(number).to_owned(),
         other => text::to_text(&other),
     }
 }

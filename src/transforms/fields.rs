@@ -23,6 +23,25 @@ pub(super) fn carried(
     carried_null(field, replace_null)
 }
 
+/// As [`carried`] for a value that stays where it is.
+///
+/// # Errors
+/// As there.
+#[inline]
+pub(super) fn carry(
+    value: Option<&mut Value>,
+    field: &Field,
+    replace_null: bool,
+) -> Result<(), ConnectError> {
+    if let Some(value) = value
+        && value.is_null()
+    {
+        *value = carried_null(field, replace_null)?;
+    }
+    Ok(())
+}
+
+#[cold]
 fn carried_null(field: &Field, replace_null: bool) -> Result<Value, ConnectError> {
     if let Some(default) = field.schema.default().filter(|_| replace_null) {
         return Ok(default.clone());
@@ -37,9 +56,7 @@ fn carried_null(field: &Field, replace_null: bool) -> Result<Value, ConnectError
 /// As there.
 pub(super) fn carry_all(inner: &mut Struct, replace_null: bool) -> Result<(), ConnectError> {
     for (field, value) in inner.schema.fields().iter().zip(&mut inner.values) {
-        if value.is_null() {
-            *value = carried_null(field, replace_null)?;
-        }
+        carry(Some(value), field, replace_null)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap as Lookup, HashSet};
 
 use super::config::{REPLACE_NULL, invalid, replace_null};
-use super::fields::carried;
+use super::fields::{carried, carry};
 use super::hash_map::{HashMap, get_mut, name_of};
 use super::part::{Classes, OfPart, Part, kafka_classes};
 use super::requirements::{require_map, require_struct};
@@ -11,7 +11,8 @@ use super::schema_cache::SchemaCache;
 use crate::api::config_def::{ConfigData, ConfigDef, ConfigKey, ParsedConfig, Validator};
 use crate::api::data::{Field, Schema, SchemaRef};
 use crate::api::{
-    ConnectError, ConnectRecord, RecordOrigin, SchemaAndValue, SchemaBuilder, Transformation, Value,
+    ConnectError, ConnectRecord, RecordOrigin, SchemaAndValue, SchemaBuilder, Struct,
+    Transformation, Value,
 };
 
 const PURPOSE: &str = "field replacement";
@@ -51,6 +52,9 @@ impl Names {
 struct Plan {
     schema: SchemaRef,
     sources: Vec<Source>,
+    /// Whether each value comes from its own place or a later one of the same schema, in the order of
+    /// before: then the values that stay move up within the struct.
+    in_place: bool,
 }
 
 /// The field that a value is taken from.
@@ -188,6 +192,11 @@ impl ReplaceField {
         let plan = self
             .plans
             .get(&inner.schema, |schema| plan(schema, names))?;
+        if plan.in_place {
+            plan.move_up(&mut inner, self.replace_null)?;
+            let schema = SchemaRef::clone(&plan.schema);
+            return Ok(SchemaAndValue::new(schema, Value::Struct(inner)));
+        }
         let mut values = Vec::with_capacity(plan.sources.len());
         for (field, source) in plan.schema.fields().iter().zip(&plan.sources) {
             values.push(match source {
@@ -210,6 +219,23 @@ impl ReplaceField {
         inner.schema = SchemaRef::clone(&plan.schema);
         let schema = SchemaRef::clone(&plan.schema);
         Ok(SchemaAndValue::new(schema, Value::Struct(inner)))
+    }
+}
+
+impl Plan {
+    fn move_up(&self, inner: &mut Struct, replace_null: bool) -> Result<(), ConnectError> {
+        let fields = self.schema.fields();
+        for (to, (field, source)) in fields.iter().zip(&self.sources).enumerate() {
+            if let Source::Same(from) = source
+                && let Ok([above, below]) = inner.values.get_disjoint_mut([to, *from])
+            {
+                std::mem::swap(above, below);
+            }
+            carry(inner.values.get_mut(to), field, replace_null)?;
+        }
+        inner.values.truncate(fields.len());
+        inner.schema = SchemaRef::clone(&self.schema);
+        Ok(())
     }
 }
 
@@ -253,8 +279,14 @@ fn plan(schema: &Schema, names: &Names) -> Result<Plan, ConnectError> {
             None => Source::Missing(origin.to_owned()),
         }
     };
+    let sources: Vec<_> = updated.fields().iter().map(source).collect();
+    let places = sources.iter().map(|source| match source {
+        Source::Same(index) => Some(*index),
+        _ => None,
+    });
     Ok(Plan {
-        sources: updated.fields().iter().map(source).collect(),
+        in_place: places.clone().all(|place| place.is_some()) && places.is_sorted_by(|a, b| a < b),
+        sources,
         schema: updated,
     })
 }

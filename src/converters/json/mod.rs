@@ -7,6 +7,7 @@
 pub(super) mod access;
 mod base64;
 mod check;
+mod envelope;
 mod escape;
 mod parser;
 mod reader;
@@ -25,7 +26,8 @@ pub(crate) use self::parser::{Document, Kind, View};
 pub(crate) use self::reader::{double, long};
 pub(crate) use self::text::Printer;
 
-use self::parser::ParseError;
+use self::envelope::Envelopes;
+use self::parser::{ONLY_MEMBER, ParseError};
 use self::reader::Reader;
 use self::schema::{ReadCache, WriteCache};
 use self::writer::{DecimalFormat, Writer};
@@ -54,6 +56,7 @@ pub struct JsonConverter {
     content_schema: Option<SchemaRef>,
     writer: Writer,
     read_cache: ReadCache,
+    envelopes: Envelopes,
     write_cache: WriteCache,
     document: Document,
     printer: Printer,
@@ -145,6 +148,7 @@ impl JsonConverter {
                 replace_null_with_default: config.bool(REPLACE_NULL)?,
             },
             read_cache: ReadCache::new(cache_size),
+            envelopes: Envelopes::default(),
             write_cache: WriteCache::new(cache_size),
             document: Document::default(),
             printer: Printer::default(),
@@ -198,6 +202,22 @@ impl JsonConverter {
         Ok(())
     }
 
+    /// The usual record with schema: its envelope begins like that of a record before. `None` when it is
+    /// anything else, and also when something is wrong with it.
+    #[inline]
+    fn read_known_envelope(&mut self, bytes: &[u8]) -> Option<SchemaAndValue> {
+        if !self.schemas_enable || self.content_schema.is_some() {
+            return None;
+        }
+        let (schema, rest) = self.envelopes.find(bytes)?;
+        let reader = Reader {
+            view: self.document.parse_only_member(rest)?,
+            replace_null_with_default: self.writer.replace_null_with_default,
+        };
+        let value = reader.with_schema(schema, Some(ONLY_MEMBER), false).ok()?;
+        Some(SchemaAndValue::new(SchemaRef::clone(schema), value))
+    }
+
     fn read_document(&mut self, bytes: &[u8]) -> Result<SchemaAndValue, ConnectError> {
         let view = self
             .document
@@ -226,8 +246,10 @@ impl JsonConverter {
         if view.entries(root).any(|(name, _)| unknown(name)) {
             return Err(no_envelope());
         }
+        let text = view.raw(schema).as_bytes();
         Ok(match self.read_cache.schema(reader, schema)? {
             Some(schema) => {
+                self.envelopes.learn(bytes, text, &schema);
                 let value = reader.with_schema(&schema, Some(payload), false)?;
                 SchemaAndValue::new(schema, value)
             }
@@ -262,7 +284,10 @@ impl Converter for JsonConverter {
     fn read(&mut self, _topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError> {
         match bytes {
             None => Ok(SchemaAndValue::NULL),
-            Some(bytes) => self.read_document(bytes),
+            Some(bytes) => match self.read_known_envelope(bytes) {
+                Some(read) => Ok(read),
+                None => self.read_document(bytes),
+            },
         }
     }
 

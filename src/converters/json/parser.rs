@@ -83,6 +83,7 @@ impl Document {
 
     /// Parses the first value of `input`.
     pub(crate) fn parse<'a>(&'a mut self, input: &'a [u8]) -> Result<View<'a>, ParseError> {
+        self.reset(input.len());
         let source = match plain_utf8(input) {
             Some(source) => {
                 self.recoded = String::new();
@@ -93,15 +94,6 @@ impl Document {
                 self.recoded.as_str()
             }
         };
-        self.nodes.clear();
-        self.unescaped.clear();
-        self.open.clear();
-        if self.nodes.capacity() * size_of::<Node>() > KEPT_BYTES && input.len() < KEPT_BYTES / 64 {
-            self.nodes.shrink_to(KEPT_BYTES / 64);
-        }
-        if self.unescaped.capacity() > KEPT_BYTES && input.len() < KEPT_BYTES / 64 {
-            self.unescaped.shrink_to(KEPT_BYTES / 64);
-        }
         let mut parser = Parser {
             source,
             bytes: source.as_bytes(),
@@ -116,6 +108,48 @@ impl Document {
             source,
             unescaped: &self.unescaped,
         })
+    }
+}
+
+/// Index of the value that [`Document::parse_only_member`] finds.
+pub(super) const ONLY_MEMBER: usize = 2;
+
+impl Document {
+    /// Parses `rest`, which goes on behind the colon of an object's member: the member's value, and the
+    /// end of the object. The object is the root, and the value is at [`ONLY_MEMBER`]. `None` when another
+    /// member follows or anything is wrong, which only the whole text can tell exactly.
+    pub(super) fn parse_only_member<'a>(&'a mut self, rest: &'a [u8]) -> Option<View<'a>> {
+        let source = std::str::from_utf8(rest).ok()?;
+        self.recoded = String::new();
+        self.reset(source.len());
+        let mut parser = Parser {
+            source,
+            bytes: source.as_bytes(),
+            at: 0,
+            nodes: &mut self.nodes,
+            unescaped: &mut self.unescaped,
+            open: &mut self.open,
+        };
+        parser.only_member().ok()?;
+        let view = View {
+            nodes: &self.nodes,
+            source,
+            unescaped: &self.unescaped,
+        };
+        (view.len(0) == 1).then_some(view)
+    }
+
+    /// Empties the buffers for an input of so many bytes.
+    fn reset(&mut self, input: usize) {
+        self.nodes.clear();
+        self.unescaped.clear();
+        self.open.clear();
+        if self.nodes.capacity() * size_of::<Node>() > KEPT_BYTES && input < KEPT_BYTES / 64 {
+            self.nodes.shrink_to(KEPT_BYTES / 64);
+        }
+        if self.unescaped.capacity() > KEPT_BYTES && input < KEPT_BYTES / 64 {
+            self.unescaped.shrink_to(KEPT_BYTES / 64);
+        }
     }
 }
 
@@ -296,6 +330,25 @@ impl Parser<'_, '_> {
         if self.at == self.bytes.len() {
             return Ok(());
         }
+        self.values()
+    }
+
+    /// As [`Self::document`] from behind the colon of an object's first member.
+    fn only_member(&mut self) -> Result<(), ParseError> {
+        if u32::try_from(self.bytes.len()).is_err() {
+            return Err(self.error("the text is longer than 4 GiB"));
+        }
+        self.push(Kind::Object, false, 0, 0);
+        // The name, which nobody asks for.
+        self.push(Kind::Text, false, 0, 0);
+        self.open.push(0);
+        self.skip_blanks();
+        self.values()
+    }
+
+    /// Parses values to the end of the outermost.
+    #[inline]
+    fn values(&mut self) -> Result<(), ParseError> {
         loop {
             let opened = self.value()?;
             if opened {

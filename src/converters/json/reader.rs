@@ -10,11 +10,13 @@ use bytes::Bytes;
 
 use super::base64;
 use super::parser::{Kind, View};
-use crate::api::data::{SchemaRef, java_hash, logical, logical_type};
+use crate::api::data::{Field, SchemaRef, java_hash, logical, logical_type};
 use crate::api::{ConnectError, Schema, SchemaType, Struct, Value};
 
 /// Objects with more members than this are searched by a hash table.
 const FEW_MEMBERS: usize = 24;
+/// Room in a struct beyond its fields, so that a transformation that appends one or two need not move it.
+const SPARE_FIELDS: usize = 2;
 
 /// Reads values of one document.
 #[derive(Debug, Clone, Copy)]
@@ -203,22 +205,52 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| {
                 self.mismatch("Structs should be encoded as JSON objects, but found", at)
             })?;
-        let by_name = (self.view.len(at) > FEW_MEMBERS).then(|| {
-            let members = self.view.entries(at);
-            members
-                .map(|(name, value)| (self.view.text(name), value))
-                .collect::<HashMap<_, _>>()
-        });
-        let mut result = Struct::new(SchemaRef::clone(schema))?;
-        for field in schema.fields() {
-            let member = match &by_name {
-                Some(by_name) => by_name.get(field.name.as_str()).copied(),
-                None => self.view.get(at, &field.name),
-            };
-            let value = self.with_schema(&field.schema, member, false)?;
-            result.put_at(field.index, value)?;
+        let fields = schema.fields();
+        let mut values = Vec::with_capacity(fields.len() + SPARE_FIELDS);
+        if self.is_in_order(fields, at) {
+            for (field, (_, member)) in fields.iter().zip(self.view.entries(at)) {
+                values.push(self.field(field, Some(member))?);
+            }
+        } else {
+            let by_name = (self.view.len(at) > FEW_MEMBERS).then(|| {
+                let members = self.view.entries(at);
+                members
+                    .map(|(name, value)| (self.view.text(name), value))
+                    .collect::<HashMap<_, _>>()
+            });
+            for field in fields {
+                let member = match &by_name {
+                    Some(by_name) => by_name.get(field.name.as_str()).copied(),
+                    None => self.view.get(at, &field.name),
+                };
+                values.push(self.field(field, member)?);
+            }
         }
-        Ok(Value::Struct(Box::new(result)))
+        Ok(Value::Struct(Box::new(Struct {
+            schema: SchemaRef::clone(schema),
+            values,
+        })))
+    }
+
+    /// Whether the members of the object at `at` are exactly `fields`, one after the other: then no name
+    /// has to be searched for. It is what a converter writes.
+    fn is_in_order(self, fields: &[Field], at: usize) -> bool {
+        self.view.len(at) == fields.len()
+            && fields
+                .iter()
+                .zip(self.view.entries(at))
+                .all(|(field, (name, _))| self.view.text(name) == field.name)
+    }
+
+    /// The value of a field as `Struct.put` lets it pass. What was read by a schema fits it, but that it
+    /// may be null, or hold nulls.
+    #[inline]
+    fn field(self, field: &Field, member: At) -> Result<Value, ConnectError> {
+        let value = self.with_schema(&field.schema, member, false)?;
+        if matches!(value, Value::Null | Value::Array(_) | Value::Map(_)) {
+            field.validate(&value)?;
+        }
+        Ok(value)
     }
 
     /// The value of a logical type; `None` when the schema is of none.

@@ -120,6 +120,103 @@ fn many_schemas_do_not_fill_the_memory() {
     }
 }
 
+const STRUCT_SCHEMA: &str = concat!(
+    r#"{"type":"struct","fields":[{"type":"int64","field":"id"},"#,
+    r#"{"type":"string","optional":true,"field":"name"},"#,
+    r#"{"type":"array","items":{"type":"string"},"optional":true,"field":"tags"},"#,
+    r#"{"type":"int32","optional":true,"default":7,"field":"n"}]}"#
+);
+
+/// Value and schema of a record, or its error, from a converter that has read records with the same start
+/// of an envelope, which must not differ from those of a converter that has read nothing.
+fn assert_read_as_if_first(warm: &mut JsonConverter, record: &[u8]) {
+    let fresh = converter(&[]).read("t", Some(record));
+    let fresh = fresh.map_err(|error| error.trace());
+    for _ in 0..2 {
+        let read = warm.read("t", Some(record)).map_err(|error| error.trace());
+        assert_eq!(read, fresh, "{}", String::from_utf8_lossy(record));
+    }
+}
+
+#[test]
+fn a_record_reads_the_same_whether_or_not_its_envelope_was_seen_before() {
+    let payloads = [
+        r#"{"id":1,"name":"a","tags":["x","y"],"n":2}"#,
+        r#"{"id":1,"name":"a\u0041\n","tags":[],"n":null}"#,
+        r#"{"n":5,"tags":["z"],"name":null,"id":3}"#,
+        r#"{"id":1,"id":2,"name":"twice","n":1}"#,
+        r#"{"id":1,"name":"x","tags":null,"n":1,"more":[{}]}"#,
+        r#"{"id":9}"#,
+        r#"{"name":"no id"}"#,
+        r#"{"id":null,"name":"a","tags":["x"],"n":2}"#,
+        r#"{"id":1,"name":5,"tags":[5],"n":2}"#,
+        r#"{"id":1,"name":5,"tags":[null],"n":2}"#,
+        r#"{"id":1,"name":"a","tags":["x"],"n":2"#,
+        r#"[1]"#,
+        "null",
+        "12",
+        "12x",
+        "\"text\"",
+        "",
+    ];
+    let tails = [
+        "}".to_owned(),
+        " \n} trailing garbage".to_owned(),
+        "".to_owned(),
+        "]".to_owned(),
+        r#","payload":{"id":4}}"#.to_owned(),
+        format!(r#","schema":{STRUCT_SCHEMA}}}"#),
+        r#","schema":{"type":"boolean"}}"#.to_owned(),
+        r#","schema":null}"#.to_owned(),
+        r#","other":1}"#.to_owned(),
+        r#",}"#.to_owned(),
+    ];
+    for [open, colon, comma] in [["{", ":", ","], ["\n{ ", " : ", " , "]] {
+        let start = format!(r#"{open}"schema"{colon}{STRUCT_SCHEMA}{comma}"payload"{colon}"#);
+        let mut warm = converter(&[]);
+        warm.read("t", Some(format!("{start}{}}}", payloads[0]).as_bytes()))
+            .unwrap();
+        assert_eq!(warm.envelopes.len(), 1);
+        for payload in payloads {
+            for tail in &tails {
+                let record = format!("{start}{payload}{tail}");
+                assert_read_as_if_first(&mut warm, record.as_bytes());
+                let mut invalid = record.into_bytes();
+                for byte in [0xff, 0x00, 0xc0] {
+                    invalid.push(byte);
+                    assert_read_as_if_first(&mut warm, &invalid);
+                }
+            }
+        }
+        let deep = format!("{start}{}{}}}", "[".repeat(999), "]".repeat(999));
+        assert_read_as_if_first(&mut warm, deep.as_bytes());
+        let too_deep = format!("{start}{}{}}}", "[".repeat(1000), "]".repeat(1000));
+        assert_read_as_if_first(&mut warm, too_deep.as_bytes());
+        assert_eq!(warm.envelopes.len(), 1, "odd records teach nothing new");
+    }
+}
+
+#[test]
+fn schemas_that_take_turns_keep_their_envelopes_and_a_limited_number_is_kept() {
+    let mut json = converter(&[]);
+    for round in 0..3 {
+        for index in 0..20 {
+            let record =
+                format!(r#"{{"schema":{{"type":"int8","doc":"{index}"}},"payload":{round}}}"#);
+            let read = json.read("t", Some(record.as_bytes())).unwrap();
+            let doc = read.schema.as_ref().and_then(|schema| schema.doc());
+            assert_eq!(doc, Some(index.to_string().as_str()));
+            assert_eq!(read.value, Value::Int8(round));
+        }
+        assert_eq!(json.envelopes.len(), 8);
+    }
+    let long = "x".repeat(70_000);
+    let record = format!(r#"{{"schema":{{"type":"int8","doc":"{long}"}},"payload":1}}"#);
+    let mut json = converter(&[]);
+    json.read("t", Some(record.as_bytes())).unwrap();
+    assert_eq!(json.envelopes.len(), 0);
+}
+
 #[test]
 fn a_large_record_leaves_no_large_buffers() {
     let mut json = converter(&[("schemas.enable", "false")]);
@@ -225,6 +322,19 @@ proptest::proptest! {
             r#"{{"schema":{{"type":"{kind}","optional":{optional}}},"payload":{payload}{tail}"#
         );
         assert_same_reading(text.as_bytes());
+    }
+
+    #[test]
+    fn any_payload_reads_the_same_behind_an_envelope_seen_before(
+        payload in any::damaged(),
+        kind in "(string|int64|double|bytes|struct\",\"fields\":\\[\\],\"name\":\"s)",
+        tail in "(\\}|\\} x|,\"a\":1\\}| \\}|,\"payload\":1\\})",
+    ) {
+        let start = format!(r#"{{"schema":{{"type":"{kind}","optional":true}},"payload":"#);
+        let mut warm = converter(&[]);
+        warm.read("t", Some(format!("{start}null}}").as_bytes())).unwrap();
+        let record = [start.as_bytes(), &payload, tail.as_bytes()].concat();
+        assert_read_as_if_first(&mut warm, &record);
     }
 
     #[test]

@@ -350,10 +350,14 @@ impl SinkConversion {
         errors: &mut ErrorHandler,
         metrics: &TaskMetrics,
     ) -> Result<SinkBatch, ConnectError> {
-        let mut built = Built::default();
+        let mut built = Built::new(&fetched, self.form);
         for record in &fetched.records {
-            match self.build_with_retries(&fetched, record, errors).await {
-                Ok(Some(done)) => built.push(record, done),
+            let done = match self.build_one(&fetched, record) {
+                Err(failure) => self.build_again(&fetched, record, failure, errors).await,
+                done => done,
+            };
+            match done {
+                Ok(Some(done)) => built.push(record, done)?,
                 Ok(None) => metrics.add_filtered(1),
                 Err(failure) => {
                     let origin = Origin::Consumed {
@@ -364,7 +368,7 @@ impl SinkConversion {
                 }
             }
         }
-        Ok(built.into_batch(fetched, self.form, !self.chain.is_empty()))
+        Ok(built.into_batch(fetched, !self.chain.is_empty()))
     }
 
     /// `None` when a transform dropped the record, or a stop came between two tries.
@@ -374,9 +378,24 @@ impl SinkConversion {
         record: &RecordRef,
         errors: &mut ErrorHandler,
     ) -> Result<Option<ConnectRecord>, Failure> {
-        let mut retries = None;
+        match self.build_one(fetched, record) {
+            Err(failure) => self.build_again(fetched, record, failure, errors).await,
+            done => done,
+        }
+    }
+
+    /// The slow way of a record that failed once: after the look-ups that its converters ask for, and again
+    /// where that may help.
+    async fn build_again(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+        failure: Failure,
+        errors: &mut ErrorHandler,
+    ) -> Result<Option<ConnectRecord>, Failure> {
+        let (mut retries, mut failure) = (None, failure);
         loop {
-            let failure = match self.build_resolved(fetched, record).await {
+            failure = match self.resolve_all(fetched, record, failure).await {
                 Err(failure) => failure,
                 done => return done,
             };
@@ -385,24 +404,32 @@ impl SinkConversion {
                 Retry::Stopped => return Ok(None),
                 Retry::GiveUp => return Err(failure),
             }
+            failure = match self.build_one(fetched, record) {
+                Err(failure) => failure,
+                done => return done,
+            };
         }
     }
 
-    /// As [`Self::build_one`], after the look-ups that the converters ask for.
-    async fn build_resolved(
+    /// Does the look-ups that a failure asks for, and those that the next tries ask for.
+    async fn resolve_all(
         &mut self,
         fetched: &FetchedRecords,
         record: &RecordRef,
+        failure: Failure,
     ) -> Result<Option<ConnectRecord>, Failure> {
+        let mut failure = failure;
         for _ in 0..LOOKUPS_MAX {
-            match self.build_one(fetched, record) {
-                Err((stage, _, error)) if error.is_pending() => {
-                    self.converters.resolve(stage).await;
-                }
-                done => return done,
+            if !failure.2.is_pending() {
+                break;
             }
+            self.converters.resolve(failure.0).await;
+            failure = match self.build_one(fetched, record) {
+                Err(failure) => failure,
+                done => return done,
+            };
         }
-        self.build_one(fetched, record)
+        Err(failure)
     }
 
     fn build_one(
@@ -464,35 +491,77 @@ impl Texts {
 }
 
 /// Columns of a batch being built on the struct road.
-#[derive(Default)]
 struct Built {
     offsets: Vec<i64>,
     timestamps: Vec<i64>,
     keys: Vec<SchemaAndValue>,
-    values: Vec<SchemaAndValue>,
+    values: BuiltValues,
     headers: Vec<Vec<Header>>,
     routed: Vec<(Rc<str>, Option<i32>)>,
 }
 
+/// Values of a batch being built, in the form that the task wants. A text is made at once, so that the
+/// next record gets the memory of this one's value.
+enum BuiltValues {
+    Values(Vec<SchemaAndValue>),
+    Texts(PooledVec, Vec<Span>),
+    Omitted,
+}
+
 impl Built {
-    fn push(&mut self, record: &RecordRef, done: ConnectRecord) {
-        self.offsets.push(record.offset);
-        self.timestamps.push(done.timestamp.unwrap_or(-1));
-        self.keys.push(done.key);
-        self.values.push(done.value);
-        self.headers.push(done.headers);
-        self.routed.push((done.topic, done.kafka_partition));
+    fn new(fetched: &FetchedRecords, form: SinkForm) -> Self {
+        let count = fetched.records.len();
+        Self {
+            offsets: Vec::with_capacity(count),
+            timestamps: Vec::with_capacity(count),
+            keys: Vec::new(),
+            values: match form {
+                SinkForm::Values => BuiltValues::Values(Vec::with_capacity(count)),
+                SinkForm::Text => {
+                    let out = take_vec(fetched.buffer.len().min(1 << 20));
+                    BuiltValues::Texts(out, Vec::with_capacity(count))
+                }
+                SinkForm::Nothing => BuiltValues::Omitted,
+            },
+            headers: Vec::with_capacity(count),
+            routed: Vec::with_capacity(count),
+        }
     }
 
-    fn into_batch(self, fetched: FetchedRecords, form: SinkForm, routed: bool) -> SinkBatch {
-        let values = match form {
-            SinkForm::Values => SliceColumn::Values(self.values),
-            SinkForm::Nothing => SliceColumn::Omitted,
-            SinkForm::Text => text_column(&self.values),
-        };
-        let keys = match form {
-            SinkForm::Values => SliceColumn::Values(self.keys),
-            SinkForm::Nothing | SinkForm::Text => SliceColumn::Omitted,
+    fn push(&mut self, record: &RecordRef, done: ConnectRecord) -> Result<(), ConnectError> {
+        match &mut self.values {
+            BuiltValues::Values(values) => {
+                values.push(done.value);
+                self.keys.push(done.key);
+            }
+            BuiltValues::Texts(out, spans) => {
+                let start = out.len();
+                text::append(&done.value.value, out);
+                spans.push(Span::between(start, out.len())?);
+            }
+            BuiltValues::Omitted => {}
+        }
+        self.offsets.push(record.offset);
+        self.timestamps.push(done.timestamp.unwrap_or(-1));
+        self.headers.push(done.headers);
+        self.routed.push((done.topic, done.kafka_partition));
+        Ok(())
+    }
+
+    fn into_batch(self, fetched: FetchedRecords, routed: bool) -> SinkBatch {
+        let (keys, values) = match self.values {
+            BuiltValues::Values(values) => {
+                (SliceColumn::Values(self.keys), SliceColumn::Values(values))
+            }
+            BuiltValues::Texts(out, spans) => {
+                let texts = SliceColumn::Slices {
+                    form: SliceForm::Text,
+                    buffer: out.into_bytes(),
+                    spans,
+                };
+                (SliceColumn::Omitted, texts)
+            }
+            BuiltValues::Omitted => (SliceColumn::Omitted, SliceColumn::Omitted),
         };
         SinkBatch {
             source: fetched.source,
@@ -509,22 +578,6 @@ impl Built {
     }
 }
 
-fn text_column(values: &[SchemaAndValue]) -> SliceColumn {
-    let mut out = take_vec(64 << 10);
-    let mut spans = Vec::with_capacity(values.len());
-    for value in values {
-        let start = out.len();
-        text::append(&value.value, &mut out);
-        spans.push(Span::between(start, out.len()).unwrap_or(Span::NULL));
-    }
-    SliceColumn::Slices {
-        form: SliceForm::Text,
-        buffer: out.into_bytes(),
-        spans,
-    }
-}
-
-/// Whether the headers of a record can be told apart.
 /// What there is to do about the records of one partition, from one look at them.
 #[derive(Default)]
 struct Survey {
@@ -556,6 +609,7 @@ impl Survey {
     }
 }
 
+/// Whether the headers of a record can be told apart.
 fn well_formed(record: &RecordRef, buffer: &[u8]) -> bool {
     headers(buffer, record.headers, record.header_count).all(|header| header.is_ok())
 }
