@@ -1,5 +1,6 @@
 //! Converters whose schemas live in a schema registry: Avro, JSON Schema and Protobuf, in the wire format
-//! that Confluent's serializers made common (a zero byte, the schema's id in four bytes, the data).
+//! that Confluent's serializers made common (a zero byte, the schema's id in four bytes, the data; with
+//! Protobuf, before the data, which message of the schema it is).
 //!
 //! ```text
 //! read, write ── schema known ──→ data          (on the shard, no I/O)
