@@ -7,11 +7,13 @@
 pub(super) mod access;
 mod base64;
 mod check;
+mod decimal;
 mod envelope;
 mod escape;
 mod parser;
 mod reader;
 mod schema;
+mod shapes;
 mod text;
 #[cfg(target_arch = "x86_64")]
 mod wide;
@@ -22,8 +24,10 @@ mod writer;
 mod tests;
 
 pub(crate) use self::check::is_surely_json;
+pub(crate) use self::decimal::fraction;
 pub(crate) use self::parser::{Document, Kind, View};
-pub(crate) use self::reader::{double, long};
+pub(crate) use self::reader::long;
+pub(crate) use self::shapes::{Shaped, Shapes};
 pub(crate) use self::text::Printer;
 
 use self::envelope::Envelopes;

@@ -65,6 +65,8 @@ pub(crate) struct Document {
     open: Vec<u32>,
     /// The input in proper UTF-8, when it was something else.
     recoded: String,
+    /// Nodes of an object's values: see [`super::shapes`].
+    pub(super) values: Vec<u32>,
 }
 
 /// A parsed document beside the text it refers to.
@@ -83,7 +85,7 @@ impl Document {
 
     /// Parses the first value of `input`.
     pub(crate) fn parse<'a>(&'a mut self, input: &'a [u8]) -> Result<View<'a>, ParseError> {
-        self.reset(input.len());
+        self.clear(input.len());
         let source = match plain_utf8(input) {
             Some(source) => {
                 self.recoded = String::new();
@@ -109,6 +111,43 @@ impl Document {
             unescaped: &self.unescaped,
         })
     }
+
+    /// Makes room for a text of this length.
+    #[inline]
+    pub(super) fn clear(&mut self, bytes: usize) {
+        self.nodes.clear();
+        self.unescaped.clear();
+        self.open.clear();
+        if self.nodes.capacity() * size_of::<Node>() > KEPT_BYTES && bytes < KEPT_BYTES / 64 {
+            self.nodes.shrink_to(KEPT_BYTES / 64);
+        }
+        if self.unescaped.capacity() > KEPT_BYTES && bytes < KEPT_BYTES / 64 {
+            self.unescaped.shrink_to(KEPT_BYTES / 64);
+        }
+    }
+
+    /// A parser of a text that fills this document, which is clear.
+    #[inline]
+    pub(super) fn parser<'s, 'd>(&'d mut self, source: &'s str) -> Parser<'s, 'd> {
+        Parser {
+            source,
+            bytes: source.as_bytes(),
+            at: 0,
+            nodes: &mut self.nodes,
+            unescaped: &mut self.unescaped,
+            open: &mut self.open,
+        }
+    }
+
+    /// What was parsed of a text.
+    #[inline]
+    pub(super) fn view<'a>(&'a self, source: &'a str) -> View<'a> {
+        View {
+            nodes: &self.nodes,
+            source,
+            unescaped: &self.unescaped,
+        }
+    }
 }
 
 /// Index of the value that [`Document::parse_only_member`] finds.
@@ -121,42 +160,17 @@ impl Document {
     pub(super) fn parse_only_member<'a>(&'a mut self, rest: &'a [u8]) -> Option<View<'a>> {
         let source = std::str::from_utf8(rest).ok()?;
         self.recoded = String::new();
-        self.reset(source.len());
-        let mut parser = Parser {
-            source,
-            bytes: source.as_bytes(),
-            at: 0,
-            nodes: &mut self.nodes,
-            unescaped: &mut self.unescaped,
-            open: &mut self.open,
-        };
-        parser.only_member().ok()?;
-        let view = View {
-            nodes: &self.nodes,
-            source,
-            unescaped: &self.unescaped,
-        };
+        self.clear(source.len());
+        self.parser(source).only_member().ok()?;
+        let view = self.view(source);
         (view.len(0) == 1).then_some(view)
-    }
-
-    /// Empties the buffers for an input of so many bytes.
-    fn reset(&mut self, input: usize) {
-        self.nodes.clear();
-        self.unescaped.clear();
-        self.open.clear();
-        if self.nodes.capacity() * size_of::<Node>() > KEPT_BYTES && input < KEPT_BYTES / 64 {
-            self.nodes.shrink_to(KEPT_BYTES / 64);
-        }
-        if self.unescaped.capacity() > KEPT_BYTES && input < KEPT_BYTES / 64 {
-            self.unescaped.shrink_to(KEPT_BYTES / 64);
-        }
     }
 }
 
 /// The input as it is when it is UTF-8 without a byte order mark (see
 /// [`escape::recode`] for the rest).
 #[inline]
-fn plain_utf8(input: &[u8]) -> Option<&str> {
+pub(super) fn plain_utf8(input: &[u8]) -> Option<&str> {
     if matches!(input, [0xef, 0xbb, 0xbf, _, ..] | [0, _, ..] | [_, 0, ..]) {
         return None;
     }
@@ -312,13 +326,14 @@ fn append_range(whole: &[u8], node: &Node, out: &mut Vec<u8>) {
     }
 }
 
-struct Parser<'s, 'd> {
+/// A text while it becomes nodes.
+pub(super) struct Parser<'s, 'd> {
     source: &'s str,
-    bytes: &'s [u8],
-    at: usize,
-    nodes: &'d mut Vec<Node>,
+    pub(super) bytes: &'s [u8],
+    pub(super) at: usize,
+    pub(super) nodes: &'d mut Vec<Node>,
     unescaped: &'d mut String,
-    open: &'d mut Vec<u32>,
+    pub(super) open: &'d mut Vec<u32>,
 }
 
 impl Parser<'_, '_> {
@@ -330,7 +345,7 @@ impl Parser<'_, '_> {
         if self.at == self.bytes.len() {
             return Ok(());
         }
-        self.values()
+        self.whole(0)
     }
 
     /// As [`Self::document`] from behind the colon of an object's first member.
@@ -343,18 +358,19 @@ impl Parser<'_, '_> {
         self.push(Kind::Text, false, 0, 0);
         self.open.push(0);
         self.skip_blanks();
-        self.values()
+        self.whole(0)
     }
 
-    /// Parses values to the end of the outermost.
+    /// Parses the value that begins here and all that is in it; `depth` arrays and objects are open around
+    /// it.
     #[inline]
-    fn values(&mut self) -> Result<(), ParseError> {
+    pub(super) fn whole(&mut self, depth: usize) -> Result<(), ParseError> {
         loop {
             let opened = self.value()?;
             if opened {
                 continue;
             }
-            if self.close_and_advance()? {
+            if self.close_and_advance(depth)? {
                 return Ok(());
             }
         }
@@ -376,10 +392,14 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// After a value: closes what ends here and goes to the next value. True at the document's end.
+    /// After a value: closes what ends here and goes to the next value. True where `depth` arrays and
+    /// objects are left open.
     #[inline]
-    fn close_and_advance(&mut self) -> Result<bool, ParseError> {
+    pub(super) fn close_and_advance(&mut self, depth: usize) -> Result<bool, ParseError> {
         loop {
+            if self.open.len() <= depth {
+                return Ok(true);
+            }
             let Some(top) = self.open.last().map(|top| *top as usize) else {
                 return Ok(true);
             };
@@ -404,7 +424,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn open(&mut self, kind: Kind) -> Result<bool, ParseError> {
+    pub(super) fn open(&mut self, kind: Kind) -> Result<bool, ParseError> {
         let index = self.nodes.len();
         self.push(kind, false, self.at, 0);
         if self.open.len() == MAX_DEPTH {
@@ -619,7 +639,7 @@ impl Parser<'_, '_> {
     }
 
     #[inline]
-    fn push(&mut self, kind: Kind, flag: bool, start: usize, len: usize) {
+    pub(super) fn push(&mut self, kind: Kind, flag: bool, start: usize, len: usize) {
         if let Some(parent) = self.open.last()
             && let Some(parent) = self.nodes.get_mut(*parent as usize)
         {
@@ -637,12 +657,12 @@ impl Parser<'_, '_> {
 
     /// The byte here; 0, which is never valid, at the end.
     #[inline]
-    fn peek(&self) -> u8 {
+    pub(super) fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
     #[inline]
-    fn skip_blanks(&mut self) {
+    pub(super) fn skip_blanks(&mut self) {
         while matches!(self.peek(), b' ' | b'\t' | b'\r' | b'\n') {
             self.at += 1;
         }
@@ -692,6 +712,6 @@ fn check_exponent(fraction: &Digits, exponent: &Digits) -> Result<(), &'static s
 /// Positions fit: [`Parser::document`] refuses longer inputs, and there are fewer nodes than bytes.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "inputs end before 4 GiB")]
-fn narrow(position: usize) -> u32 {
+pub(super) fn narrow(position: usize) -> u32 {
     position as u32
 }

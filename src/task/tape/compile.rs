@@ -284,7 +284,7 @@ impl Compiler {
         fields.retain(|field| seen.insert(field.clone()));
         sort_like_java(&mut fields, capacity, |field| field);
         let replacement = match config.opt_str("replacement").ok()? {
-            Some(_) => Some(self.replacement(plugin, &field)?),
+            Some(_) => Some(Rc::new(self.replacement(plugin, &field)?)),
             None => None,
         };
         Some(MaskField {

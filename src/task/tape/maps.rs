@@ -372,6 +372,13 @@ impl Maps {
         self.order = Order::Inserted;
     }
 
+    /// Puts other values in the places of the open map's.
+    pub(super) fn replace_values(&mut self, replaced: impl Fn(Val) -> Val) {
+        for member in self.members_mut() {
+            member.value = replaced(member.value);
+        }
+    }
+
     /// Brings the members of the open map into the order in which it iterates.
     pub(super) fn sort(&mut self) {
         let Order::Table(size) = self.order else {

@@ -6,6 +6,9 @@
 //! printed. Where nothing looks into values at all ([`Tape::looks_into_value`]), nothing is parsed either:
 //! routing and filtering work beside any converter.
 //!
+//! Most objects are not even made members of: what a chain does to the values of an object follows from
+//! its names, so it is worked out once for all objects that look alike ([`plan`]).
+//!
 //! [`compile`] makes a tape of a whole chain or of none. What a tape does not decide itself ([`Odd`]:
 //! malformed JSON, a value of the wrong type, a text that is no number) the struct road does for that
 //! record, so errors are the same and stand in one place. Outputs are the same, too: `tests` compare the
@@ -17,6 +20,8 @@
 pub mod compile;
 mod maps;
 mod ops;
+mod plan;
+mod planned;
 mod predicate;
 mod prefilter;
 mod record;
@@ -33,6 +38,7 @@ use std::rc::Rc;
 use self::maps::Maps;
 pub(in crate::task) use self::maps::Odd;
 use self::ops::{Op, Outcome};
+use self::planned::Plans;
 use self::predicate::Predicate;
 pub(in crate::task) use self::record::RawHeaders;
 use self::record::{HeaderEdit, TapeRecord};
@@ -67,6 +73,8 @@ pub struct Tape {
     printer: Printer,
     value: Maps,
     edits: Vec<HeaderEdit>,
+    /// For objects of known shapes, if all operations can be planned.
+    plans: Option<Plans>,
     /// The configuration's texts, for buffers that start anew.
     constants: Vec<u8>,
 }
@@ -94,6 +102,7 @@ pub(in crate::task) struct Passed {
 impl Tape {
     fn new(steps: Vec<Step>, constants: Vec<u8>) -> Self {
         Self {
+            plans: Plans::of(&steps),
             steps,
             document: Document::default(),
             printer: Printer::default(),
@@ -138,10 +147,15 @@ impl Tape {
         &mut self,
         value: Option<&[u8]>,
         incoming: Incoming<'_>,
-        out: Option<&mut Vec<u8>>,
+        mut out: Option<&mut Vec<u8>>,
     ) -> Result<Option<Passed>, Odd> {
         if self.value.kept_bytes() > KEPT_BYTES {
             self.value = Maps::new(self.constants.clone());
+        }
+        if let Some(value) = value
+            && let Some(done) = self.run_planned(value, &incoming, out.as_deref_mut())
+        {
+            return done;
         }
         let view = self.document.parse(value.unwrap_or(b"")).map_err(|_| Odd)?;
         let root = view.root().filter(|_| value.is_some());
@@ -210,16 +224,7 @@ fn apply(
     incoming: Incoming<'_>,
 ) -> Result<Option<Passed>, Odd> {
     edits.clear();
-    let mut record = TapeRecord {
-        view,
-        value,
-        topic: Rc::clone(incoming.topic),
-        partition: incoming.partition,
-        offset: incoming.offset,
-        timestamp: incoming.timestamp,
-        headers: incoming.headers,
-        edits,
-    };
+    let mut record = TapeRecord::new(view, value, incoming, edits);
     for Step { op, condition } in steps {
         if let Some(Condition { predicate, negate }) = condition
             && predicate.test(&record)? == *negate

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::Incoming;
 use super::maps::Maps;
 use crate::api::Span;
 use crate::converters::json::View;
@@ -54,7 +55,27 @@ pub(super) struct TapeRecord<'a> {
     pub(super) edits: &'a mut Vec<HeaderEdit>,
 }
 
-impl TapeRecord<'_> {
+impl<'a> TapeRecord<'a> {
+    /// A record as it comes.
+    #[inline]
+    pub(super) fn new(
+        view: View<'a>,
+        value: &'a mut Maps,
+        incoming: Incoming<'a>,
+        edits: &'a mut Vec<HeaderEdit>,
+    ) -> Self {
+        Self {
+            view,
+            value,
+            topic: Rc::clone(incoming.topic),
+            partition: incoming.partition,
+            offset: incoming.offset,
+            timestamp: incoming.timestamp,
+            headers: incoming.headers,
+            edits,
+        }
+    }
+
     /// Whether there is a header of this name at present.
     pub(super) fn has_header(&self, name: &str) -> bool {
         for edit in self.edits.iter().rev() {

@@ -354,6 +354,87 @@ fn inputs() -> impl Strategy<Value = Vec<Input>> {
     prop::collection::vec(input, 1..12)
 }
 
+/// Names, values that are the same in all objects, and blanks of an object.
+#[derive(Debug, Clone)]
+struct Shape {
+    members: Vec<(&'static str, Option<String>)>,
+    blank: &'static str,
+    end: &'static str,
+}
+
+impl Shape {
+    /// The object with these values, used in turn.
+    fn object(&self, values: &[String]) -> String {
+        let blank = self.blank;
+        let values = values.iter().map(String::as_str).cycle();
+        let member = |((name, same), value): (&(&str, Option<String>), &str)| {
+            let value = same.as_deref().unwrap_or(value).to_owned();
+            format!("\"{name}\":{blank}{value}")
+        };
+        let members: Vec<_> = self.members.iter().zip(values).map(member).collect();
+        format!(
+            "{{{blank}{}{blank}}}{}",
+            members.join(&format!(",{blank}")),
+            self.end
+        )
+    }
+}
+
+/// A name, at times one with an escape.
+fn written_name() -> impl Strategy<Value = &'static str> {
+    prop_oneof![9 => name(), 1 => select(vec!["\\u0061", "q\\n", "\\ud83d"])]
+}
+
+fn shape(nested: impl Strategy<Value = String>) -> impl Strategy<Value = Shape> {
+    let member = (written_name(), prop::option::weighted(0.1, nested));
+    (
+        prop::collection::vec(member, 0..9),
+        select(vec!["", "", " ", "\n  "]),
+        select(vec!["", "", "", " ", "}", "x"]),
+    )
+        .prop_map(|(members, blank, end)| Shape {
+            members,
+            blank,
+            end,
+        })
+}
+
+/// Objects of a few shapes one after the other: some with the start of another's members, some with the
+/// same values, some that are no objects among them.
+fn runs() -> impl Strategy<Value = Vec<Input>> {
+    let value =
+        || prop_oneof![8 => scalar(), 1 => object(scalar(), 4), 1 => Just("[1, {}]".to_owned())];
+    let values = prop::collection::vec(value(), 1..6);
+    let header = select([("h", "1"), ("drop", "x")].to_vec());
+    let record = (
+        (any::<prop::sample::Index>(), 0..12usize),
+        values,
+        prop::collection::vec(header, 0..2),
+        select([-1, 1000].to_vec()),
+    );
+    let shapes = prop::collection::vec(shape(value()), 1..5);
+    (shapes, prop::collection::vec(record, 1..24)).prop_map(|(shapes, records)| {
+        let input = |((index, kind), values, headers, timestamp): (_, Vec<String>, _, _)| {
+            let index: prop::sample::Index = index;
+            let mut shape = index.get(&shapes).clone();
+            let value = match kind {
+                0 => ODD[values.len() % ODD.len()].to_owned(),
+                1 => {
+                    shape.members.truncate(values.len());
+                    shape.object(&values)
+                }
+                _ => shape.object(&values),
+            };
+            Input {
+                value: Some(value),
+                headers,
+                timestamp,
+            }
+        };
+        records.into_iter().map(input).collect()
+    })
+}
+
 fn list(most: usize) -> impl Strategy<Value = String> {
     prop::collection::btree_set(listed(), 1..most)
         .prop_map(|names| names.into_iter().collect::<Vec<_>>().join(","))
@@ -517,6 +598,21 @@ pub(super) fn transformation() -> impl Strategy<Value = Spec> {
     ]
 }
 
+/// Transformations that depend on names only.
+fn planned() -> impl Strategy<Value = Spec> {
+    let cast = cast().prop_filter("casts of members only", |spec| {
+        spec.config.iter().all(|(_, fields)| fields.contains(':'))
+    });
+    prop_oneof![
+        3 => insert_field(),
+        3 => replace_field(),
+        3 => cast,
+        2 => mask_field(),
+        1 => header_from(),
+        1 => routing(),
+    ]
+}
+
 fn condition() -> impl Strategy<Value = (Spec, bool)> {
     let predicates = [
         spec("predicates.HasHeaderKey", &[("name", "drop")]),
@@ -546,6 +642,24 @@ proptest! {
     fn a_tape_gives_what_the_struct_road_gives(
         chain in chain_of(transformation()),
         inputs in inputs(),
+    ) {
+        let (by_tape, by_struct) = both(Values::Json, &chain, &inputs);
+        prop_assert_eq!(by_tape, by_struct);
+    }
+
+    #[test]
+    fn records_of_the_same_shapes_go_by_plan_as_they_go_without(
+        chain in chain_of(transformation()),
+        inputs in runs(),
+    ) {
+        let (by_tape, by_struct) = both(Values::Json, &chain, &inputs);
+        prop_assert_eq!(by_tape, by_struct);
+    }
+
+    #[test]
+    fn chains_that_are_planned_give_what_the_struct_road_gives(
+        chain in chain_of(planned()),
+        inputs in runs(),
     ) {
         let (by_tape, by_struct) = both(Values::Json, &chain, &inputs);
         prop_assert_eq!(by_tape, by_struct);
@@ -672,4 +786,105 @@ fn a_large_record_does_not_keep_its_buffers() {
     let (kept, text) = run("{}");
     assert!(kept < super::KEPT_BYTES);
     assert_eq!(text, b"{topic=t}");
+}
+
+fn incoming(topic: &Rc<str>) -> super::Incoming<'_> {
+    super::Incoming {
+        topic,
+        partition: 0,
+        offset: 7,
+        timestamp: None,
+        headers: super::RawHeaders {
+            buffer: b"",
+            span: crate::api::Span::NULL,
+            count: 0,
+        },
+    }
+}
+
+fn run(tape: &mut super::Tape, value: &str) -> String {
+    let topic: Rc<str> = "t".into();
+    let mut out = Vec::new();
+    tape.run(Some(value.as_bytes()), incoming(&topic), Some(&mut out))
+        .unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// Whether there is a plan for objects like this one.
+fn is_known(tape: &mut super::Tape, value: &str) -> bool {
+    let topic: Rc<str> = "t".into();
+    let incoming = incoming(&topic);
+    let (outcomes, _) = tape.outcomes(&incoming).unwrap().unwrap();
+    tape.follow(value.as_bytes(), &incoming, outcomes, None)
+        .is_some()
+}
+
+#[test]
+fn shapes_that_do_not_come_again_cost_little_and_do_not_keep_others_out() {
+    let insert = step(spec("InsertField$Value", &[("offset.field", "off")]));
+    let mut tape = tape(&[insert]).unwrap();
+    let mut learned = 0;
+    for index in 0..10_000 {
+        let strange = format!("{{\"n{index}\":{index}}}");
+        let text = run(&mut tape, &strange);
+        assert!(text.contains(&format!("n{index}={index}")), "{text}");
+        learned += usize::from(is_known(&mut tape, &strange));
+    }
+    assert!((1..300).contains(&learned), "{learned} shapes were learned");
+    for index in 0..100 {
+        let text = run(&mut tape, &format!("{{\"a\":{index},\"b\":\"x\"}}"));
+        assert_eq!(text, format!("{{a={index}, b=x, off=7}}"));
+    }
+    assert!(is_known(&mut tape, r#"{"a":"other","b":null}"#));
+}
+
+#[test]
+fn shapes_with_the_same_beginning_are_all_known() {
+    let rename = step(spec("ReplaceField$Value", &[("renames", "a:z")]));
+    let mut tape = tape(&[rename]).unwrap();
+    let all = [
+        (r#"{"a":1,"b":2,"c":3}"#, "{z=1, b=2, c=3}"),
+        (r#"{"a":1,"c":3}"#, "{z=1, c=3}"),
+        (r#"{"a":1,"b":2}"#, "{z=1, b=2}"),
+        (r#"{"b":2}"#, "{b=2}"),
+        (r#"{"b":2,"a":1,"b":[{"a":1}]}"#, "{z=1, b=[{a=1}]}"),
+        ("{}", "{}"),
+    ];
+    for _ in 0..2 {
+        for (value, text) in all {
+            assert_eq!(run(&mut tape, value), text);
+        }
+    }
+    for (value, _) in all {
+        assert!(is_known(&mut tape, value), "{value} is not known");
+    }
+    for broken in [
+        r#"{"a":1,"b":2"#,
+        r#"{"a":1,"b":2,}"#,
+        r#"{"a":01x,"b":2}"#,
+        "[1]",
+        "1",
+    ] {
+        assert!(!is_known(&mut tape, broken), "{broken} has a shape");
+    }
+}
+
+#[test]
+fn a_chain_that_looks_into_nested_values_has_no_plans() {
+    let insert = spec("InsertField$Value", &[("topic.field", "t")]);
+    let router = spec("RegexRouter", &[("regex", "t"), ("replacement", "u")]);
+    let extract = spec("ExtractField$Value", &[("field", "a")]);
+    for chain in [
+        vec![step(spec("Flatten$Value", &[]))],
+        vec![step(insert.clone()), step(router)],
+        vec![step(extract.clone()), step(insert.clone())],
+    ] {
+        assert!(tape(&chain).unwrap().plans.is_none());
+    }
+    assert!(
+        tape(&[step(insert), step(extract)])
+            .unwrap()
+            .plans
+            .is_some()
+    );
 }

@@ -18,7 +18,7 @@ pub(super) fn append(maps: &mut Maps, view: View<'_>, printer: &mut Printer, out
 
 /// Recursion is bounded by the number of operations: what came nested is the printer's.
 #[inline]
-fn append_value(
+pub(super) fn append_value(
     value: Val,
     maps: &mut Maps,
     view: View<'_>,

@@ -1,6 +1,6 @@
 //! What stands in the maps of a tape: references to the parsed text and what operations made.
 
-use crate::converters::json::{Kind, View, double, long};
+use crate::converters::json::{Kind, View, fraction, long};
 
 /// Where a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Val {
             Kind::False => Self::Boolean(false),
             Kind::True => Self::Boolean(true),
             Kind::Integer => Self::Int64(long(view, at)),
-            Kind::Fraction => Self::Float64(double(view, at)),
+            Kind::Fraction => Self::Float64(fraction(view, at)),
             Kind::Text => Self::Text(Text::Node(node)),
             Kind::Array | Kind::Object => self,
         }

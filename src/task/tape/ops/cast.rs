@@ -1,6 +1,7 @@
 //! Kafka: `Cast`.
 
 use super::super::maps::{Maps, Name, Odd};
+use super::super::plan::Planner;
 use super::super::record::TapeRecord;
 use super::super::value::{Text, Val};
 use crate::api::data::text;
@@ -38,21 +39,48 @@ impl Cast {
         match self {
             Self::Whole(target) => {
                 let value = maps.whole().ok_or(Odd)?;
-                let value = cast(value, *target, view, maps)?;
+                let value = cast_value(value, *target, view, maps)?;
                 maps.set(value);
             }
             Self::Fields(fields) => {
-                maps.open(view)?;
-                maps.copy();
-                for (name, target) in fields {
-                    let value = maps.get(view, *name).unwrap_or(Val::Null);
-                    let value = cast(value, *target, view, maps)?;
-                    maps.put(view, *name, value);
-                }
+                let cast = |value, target, maps: &mut Maps| cast_value(value, target, view, maps);
+                cast_fields(fields, view, maps, cast)?;
             }
         }
         Ok(())
     }
+
+    /// What it does to all objects of a shape.
+    pub(super) fn plan(
+        &self,
+        planner: &mut Planner,
+        maps: &mut Maps,
+        view: View<'_>,
+    ) -> Result<(), Odd> {
+        match self {
+            Self::Whole(_) => Err(Odd),
+            Self::Fields(fields) => cast_fields(fields, view, maps, |value, target, _| {
+                planner.cast(value, target)
+            }),
+        }
+    }
+}
+
+#[inline]
+fn cast_fields(
+    fields: &[(Name, Target)],
+    view: View<'_>,
+    maps: &mut Maps,
+    mut cast: impl FnMut(Val, Target, &mut Maps) -> Result<Val, Odd>,
+) -> Result<(), Odd> {
+    maps.open(view)?;
+    maps.copy();
+    for (name, target) in fields {
+        let value = maps.get(view, *name).unwrap_or(Val::Null);
+        let value = cast(value, *target, maps)?;
+        maps.put(view, *name, value);
+    }
+    Ok(())
 }
 
 /// A value of a type that can be cast; null stays null.
@@ -84,7 +112,14 @@ impl Scalar {
     }
 }
 
-fn cast(value: Val, target: Target, view: View<'_>, maps: &mut Maps) -> Result<Val, Odd> {
+/// The value as one of another type.
+#[inline]
+pub(in crate::task::tape) fn cast_value(
+    value: Val,
+    target: Target,
+    view: View<'_>,
+    maps: &mut Maps,
+) -> Result<Val, Odd> {
     let Some(scalar) = Scalar::of(value, view)? else {
         return Ok(Val::Null);
     };

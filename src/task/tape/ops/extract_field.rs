@@ -1,6 +1,6 @@
 //! Kafka: `ExtractField`.
 
-use super::super::maps::{Name, Odd};
+use super::super::maps::{Maps, Name, Odd};
 use super::super::record::TapeRecord;
 use super::super::value::Val;
 use crate::converters::json::{Kind, View};
@@ -25,6 +25,17 @@ impl ExtractField {
             }
             value = maps.get_in(view, value, *step).unwrap_or(Val::Null);
         }
+        maps.set(value);
+        Ok(())
+    }
+
+    /// What it does to all objects of a shape.
+    pub(super) fn plan(&self, maps: &mut Maps, view: View<'_>) -> Result<(), Odd> {
+        let [name] = *self.path else {
+            return Err(Odd);
+        };
+        let map = maps.take();
+        let value = maps.get_in(view, map, name).unwrap_or(Val::Null);
         maps.set(value);
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::super::maps::{Name, Odd};
+use super::super::maps::{Maps, Name, Odd};
 use super::super::record::{HeaderEdit, TapeRecord};
+use crate::converters::json::View;
 
 /// Makes headers of members.
 #[derive(Debug)]
@@ -16,15 +17,26 @@ pub(in crate::task::tape) struct HeaderFrom {
 
 impl HeaderFrom {
     pub(super) fn apply(&self, record: &mut TapeRecord<'_>) -> Result<(), Odd> {
-        let (view, maps) = (record.view, &mut *record.value);
+        self.change(record.view, record.value)?;
+        self.add_headers(record.edits);
+        Ok(())
+    }
+
+    /// What it does to the value. Only names matter.
+    pub(super) fn change(&self, view: View<'_>, maps: &mut Maps) -> Result<(), Odd> {
         maps.open(view)?;
         maps.copy();
-        for (name, header) in &self.pairs {
-            if self.moves {
+        if self.moves {
+            for (name, _) in &self.pairs {
                 maps.remove(view, *name);
             }
-            record.edits.push(HeaderEdit::Add(Rc::clone(header)));
         }
         Ok(())
+    }
+
+    /// What it does to headers.
+    pub(super) fn add_headers(&self, edits: &mut Vec<HeaderEdit>) {
+        let added = self.pairs.iter().map(|(_, header)| Rc::clone(header));
+        edits.extend(added.map(HeaderEdit::Add));
     }
 }

@@ -1,9 +1,13 @@
 //! Kafka: `MaskField`.
 
+use std::rc::Rc;
+
 use super::super::maps::{Maps, Name, Odd, Order};
+use super::super::plan::Planner;
 use super::super::record::TapeRecord;
 use super::super::value::{Text, Val};
 use crate::api::data::java_hash;
+use crate::converters::json::View;
 
 /// Hides members behind what says nothing.
 #[derive(Debug)]
@@ -11,7 +15,7 @@ pub(in crate::task::tape) struct MaskField {
     /// `fields`, in the order of Java's set of them.
     pub(in crate::task::tape) fields: Vec<Name>,
     /// `replacement`.
-    pub(in crate::task::tape) replacement: Option<Replacement>,
+    pub(in crate::task::tape) replacement: Option<Rc<Replacement>>,
 }
 
 /// `replacement` as each class that it can stand for; `None` where it cannot.
@@ -29,21 +33,55 @@ pub(in crate::task::tape) struct Replacement {
 impl MaskField {
     pub(super) fn apply(&self, record: &mut TapeRecord<'_>) -> Result<(), Odd> {
         let (view, maps) = (record.view, &mut *record.value);
+        let replacement = self.replacement.as_deref();
+        self.mask(view, maps, |value, maps| {
+            hide(value, replacement, view, maps)
+        })
+    }
+
+    /// What it does to all objects of a shape.
+    pub(super) fn plan(
+        &self,
+        planner: &mut Planner,
+        maps: &mut Maps,
+        view: View<'_>,
+    ) -> Result<(), Odd> {
+        let replacement = self.replacement.as_ref();
+        self.mask(view, maps, |value, _| planner.hide(value, replacement))
+    }
+
+    fn mask(
+        &self,
+        view: View<'_>,
+        maps: &mut Maps,
+        mut hidden: impl FnMut(Val, &mut Maps) -> Result<Val, Odd>,
+    ) -> Result<(), Odd> {
         maps.open(view)?;
         maps.copy();
         for name in &self.fields {
-            let value = maps.get(view, *name).unwrap_or(Val::Null).read(view);
-            let masked = match &self.replacement {
-                None => nothing(value, maps, || value_is_list(value, record.view)),
-                Some(replacement) => replacement.of(value)?,
-            };
+            let value = maps.get(view, *name).unwrap_or(Val::Null);
+            let masked = hidden(value, maps)?;
             maps.put(view, *name, masked);
         }
         Ok(())
     }
 }
 
-fn value_is_list(value: Val, view: crate::converters::json::View<'_>) -> bool {
+/// What stands for a value.
+pub(in crate::task::tape) fn hide(
+    value: Val,
+    replacement: Option<&Replacement>,
+    view: View<'_>,
+    maps: &mut Maps,
+) -> Result<Val, Odd> {
+    let value = value.read(view);
+    match replacement {
+        None => Ok(nothing(value, maps, || value_is_list(value, view))),
+        Some(replacement) => replacement.of(value),
+    }
+}
+
+fn value_is_list(value: Val, view: View<'_>) -> bool {
     use crate::converters::json::Kind;
     match value {
         Val::NoItems => true,

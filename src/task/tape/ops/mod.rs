@@ -12,21 +12,24 @@ mod replace_field;
 mod router;
 mod timestamp_converter;
 
-pub(super) use cast::{Cast, Target};
+pub(super) use cast::{Cast, Target, cast_value};
 pub(super) use extract_field::ExtractField;
 pub(super) use flatten::Flatten;
 pub(super) use header_from::HeaderFrom;
 pub(super) use insert_field::InsertField;
-pub(super) use mask_field::{MaskField, Replacement};
+pub(super) use mask_field::{MaskField, Replacement, hide};
 pub(super) use replace_field::{NameSet, ReplaceField};
 pub(super) use router::Router;
 pub(super) use timestamp_converter::TimestampConverter;
 
 use std::rc::Rc;
 
-use super::maps::{Name, Odd, Order};
+use super::maps::{Maps, Name, Odd, Order};
+use super::plan::Planner;
 use super::record::{HeaderEdit, TapeRecord};
 use super::value::Val;
+use crate::api::data::java_hash;
+use crate::converters::json::View;
 
 /// One operation.
 #[derive(Debug)]
@@ -88,6 +91,73 @@ impl Op {
         matches!(self, Self::Router(_))
     }
 
+    /// Whether what it does to an object depends on names only, so that [`Self::plan`] knows it. Values
+    /// that are no maps are planned at the end of a chain only.
+    pub(super) fn is_planned(&self, is_last: bool) -> bool {
+        match self {
+            Self::Flatten(_) | Self::TimestampConverter(_) | Self::Cast(Cast::Whole(_)) => false,
+            Self::ExtractField(extract) => is_last && extract.path.len() == 1,
+            _ => true,
+        }
+    }
+
+    /// Whether it puts the topic into the value.
+    pub(super) fn inserts_topic(&self) -> bool {
+        matches!(self, Self::InsertField(insert) if insert.topic.is_some())
+    }
+
+    /// Whether it puts the timestamp into the value.
+    pub(super) fn inserts_timestamp(&self) -> bool {
+        matches!(self, Self::InsertField(insert) if insert.timestamp.is_some())
+    }
+
+    /// Whether it does anything beside changing the value.
+    pub(super) fn has_effects(&self) -> bool {
+        match self {
+            Self::HeaderFrom(_) => true,
+            Self::KeyUnseen => false,
+            _ => !self.looks_into_value(),
+        }
+    }
+
+    /// Does what it does beside changing the value.
+    pub(super) fn apply_effects(&mut self, record: &mut TapeRecord<'_>) -> Result<Outcome, Odd> {
+        match self {
+            Self::HeaderFrom(header_from) => {
+                header_from.add_headers(record.edits);
+                Ok(Outcome::Kept)
+            }
+            _ if self.has_effects() => self.apply(record),
+            _ => Ok(Outcome::Kept),
+        }
+    }
+
+    /// Changes the value in a way that is the same for all objects of a shape.
+    pub(super) fn plan(
+        &self,
+        planner: &mut Planner,
+        maps: &mut Maps,
+        view: View<'_>,
+    ) -> Result<Outcome, Odd> {
+        match self {
+            Self::Cast(cast) => cast.plan(planner, maps, view)?,
+            Self::ExtractField(extract) => extract.plan(maps, view)?,
+            Self::Filter => return Ok(Outcome::Dropped),
+            Self::HeaderFrom(header_from) => header_from.change(view, maps)?,
+            Self::HoistField(name) => hoist(*name, maps, view),
+            Self::InsertField(insert) => insert.plan(planner, maps, view)?,
+            Self::MaskField(mask) => mask.plan(planner, maps, view)?,
+            Self::ReplaceField(replace) => replace.replace(view, maps)?,
+            Self::Flatten(_) | Self::TimestampConverter(_) => return Err(Odd),
+            Self::DropHeaders(_)
+            | Self::InsertHeader(_)
+            | Self::KeyUnseen
+            | Self::Router(_)
+            | Self::ValueToKey => {}
+        }
+        Ok(Outcome::Kept)
+    }
+
     /// Applies it.
     #[inline]
     pub(super) fn apply(&mut self, record: &mut TapeRecord<'_>) -> Result<Outcome, Odd> {
@@ -100,7 +170,7 @@ impl Op {
             Self::Filter => return Ok(Outcome::Dropped),
             Self::Flatten(flatten) => flatten.apply(record)?,
             Self::HeaderFrom(header_from) => header_from.apply(record)?,
-            Self::HoistField(name) => hoist(*name, record),
+            Self::HoistField(name) => hoist(*name, record.value, record.view),
             Self::InsertField(insert) => insert.apply(record)?,
             Self::InsertHeader(name) => record.edits.push(HeaderEdit::Add(Rc::clone(name))),
             Self::KeyUnseen => {}
@@ -114,14 +184,12 @@ impl Op {
     }
 }
 
-fn hoist(name: Name, record: &mut TapeRecord<'_>) {
-    let value = record.value.take();
-    let value = match value.is_null(record.view) {
+fn hoist(name: Name, maps: &mut Maps, view: View<'_>) {
+    let value = maps.take();
+    let value = match value.is_null(view) {
         true => Val::Null,
         false => value,
     };
-    record
-        .value
-        .set_map(Order::Table(crate::api::data::java_hash::DEFAULT_CAPACITY));
-    record.value.put(record.view, name, value);
+    maps.set_map(Order::Table(java_hash::DEFAULT_CAPACITY));
+    maps.put(view, name, value);
 }

@@ -25,7 +25,12 @@ impl ReplaceField {
         if record.value.is_null(view) {
             return Ok(());
         }
-        let maps = &mut *record.value;
+        self.replace(view, record.value)
+    }
+
+    /// What it does to a value that is not null. Only names matter.
+    #[inline]
+    pub(super) fn replace(&self, view: View<'_>, maps: &mut Maps) -> Result<(), Odd> {
         maps.open(view)?;
         let capacity = java_hash::capacity_at_least(maps.members().len());
         let found = |set: &NameSet, maps: &Maps, member: &Member| set.find(maps, view, member);
