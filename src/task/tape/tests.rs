@@ -426,7 +426,7 @@ fn runs() -> impl Strategy<Value = Vec<Input>> {
                 _ => shape.object(&values),
             };
             Input {
-                value: Some(value),
+                value: Some(Blob(value.into_bytes())),
                 headers,
                 timestamp,
             }
