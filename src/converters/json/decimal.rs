@@ -53,16 +53,16 @@ mod tests {
 
     #[test]
     fn short_decimals_are_the_doubles_that_the_general_parser_gives() {
-        let mut state = 431u64;
+        let mut state = 431usize;
         let mut taken = 0;
-        for round in 0..200_000u64 {
+        for round in 0..200_000usize {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let digits = (state >> 13).to_string();
-            let digits = &digits[..1 + (round % 15) as usize % digits.len()];
-            let point = 1 + (state as usize >> 3) % digits.len();
-            let sign = if state % 3 == 0 { "-" } else { "" };
+            let digits = &digits[..1 + round % 15 % digits.len()];
+            let point = 1 + (state >> 3) % digits.len();
+            let sign = if state & 4 == 0 { "-" } else { "" };
             let text = format!("{sign}{}.{}", &digits[..point], &digits[point..]);
             let text = if text.ends_with('.') {
                 text + "0"
