@@ -7,7 +7,7 @@
 use crate::common::PATIENCE;
 use crate::common::client::{Compression, Record};
 use crate::common::pipeline::JSON;
-use crate::dead_letters::{Pair, assert_same, produce, record};
+use crate::dead_letters::{Pair, assert_same, record};
 
 const DATA: &str = "org.apache.kafka.connect.errors.DataException";
 
@@ -64,7 +64,12 @@ fn compare(pair: &Pair, cases: &[Case], settings: &[(&str, &str)]) {
             ..record(number, "", "", &[])
         })
         .collect();
-    produce(pair.cluster, &pair.name, records);
+    let client = pair.cluster.client();
+    client.create_topic(&pair.name, 1);
+    for record in records {
+        // Together they would be too large for a batch.
+        client.produce_records(&pair.name, 0, Compression::NoCompression, vec![record]);
+    }
     let expected: Vec<(usize, &Case)> = cases
         .iter()
         .enumerate()
@@ -100,13 +105,9 @@ fn nested(open: &str, inside: &str, close: &str, depth: usize) -> String {
     [&open.repeat(depth), inside, &close.repeat(depth)].concat()
 }
 
-#[test]
-fn every_kind_of_bad_json_bad_number_and_bad_field_is_a_dead_letter_as_apaches() {
-    let Some(pair) = Pair::new("bad-json") else {
-        return;
-    };
-    let digits = |count| "7".repeat(count);
-    let cases = [
+/// Texts that are JSON, or nearly.
+fn texts() -> Vec<Case> {
+    vec![
         value("good", r#"{"n":1,"t":"2024-01-02"}"#, ARRIVES),
         value("cut off in an object", r#"{"n":1"#, BAD_VALUE),
         value("cut off in a text", r#"{"s":"abc"#, BAD_VALUE),
@@ -120,7 +121,7 @@ fn every_kind_of_bad_json_bad_number_and_bad_field_is_a_dead_letter_as_apaches()
         ),
         value("arrays 200 000 deep", "[".repeat(200_000), BAD_VALUE),
         value(
-            "objects 200 000 deep",
+            "objects 100 000 deep",
             r#"{"a":"#.repeat(100_000),
             BAD_VALUE,
         ),
@@ -141,6 +142,13 @@ fn every_kind_of_bad_json_bad_number_and_bad_field_is_a_dead_letter_as_apaches()
             BAD_VALUE,
         ),
         value("a lone surrogate", r#"{"s":"a\ud83db"}"#, ARRIVES),
+    ]
+}
+
+/// Numbers, and values that are nothing for a transformation.
+fn numbers_and_fields() -> Vec<Case> {
+    let digits = |count| "7".repeat(count);
+    vec![
         value(
             "a number of 1001 digits",
             format!(r#"{{"s":{}}}"#, digits(1001)),
@@ -170,7 +178,15 @@ fn every_kind_of_bad_json_bad_number_and_bad_field_is_a_dead_letter_as_apaches()
         header("a header 100 000 deep", "[".repeat(100_000)),
         header("a header of many digits", digits(50_000)),
         value("good at the end", r#"{"n":"2","t":"2024-02-30"}"#, ARRIVES),
-    ];
+    ]
+}
+
+#[test]
+fn every_kind_of_bad_json_bad_number_and_bad_field_is_a_dead_letter_as_apaches() {
+    let Some(pair) = Pair::new("bad-json") else {
+        return;
+    };
+    let cases: Vec<_> = texts().into_iter().chain(numbers_and_fields()).collect();
     let settings = [
         (
             "key.converter",
@@ -195,27 +211,21 @@ fn every_kind_of_bad_json_bad_number_and_bad_field_is_a_dead_letter_as_apaches()
     compare(&pair, &cases, &settings);
 }
 
-#[test]
-fn every_kind_of_bad_envelope_is_a_dead_letter_as_apaches() {
-    let Some(pair) = Pair::new("bad-envelope") else {
-        return;
-    };
-    let of = |what, schema: &str, payload: &str, fate| {
-        value(
-            what,
-            format!(r#"{{"schema":{schema},"payload":{payload}}}"#),
-            fate,
-        )
-    };
-    let decimal = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2"}}"#;
-    let no_scale = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{}}"#;
-    let date = r#"{"type":"int32","name":"org.apache.kafka.connect.data.Date"}"#;
-    let time = r#"{"type":"int32","name":"org.apache.kafka.connect.data.Time"}"#;
-    let structure = r#"{"type":"struct","fields":[{"field":"a","type":"int32"}]}"#;
-    let pairs = r#"{"type":"map","keys":{"type":"int32"},"values":{"type":"int32"}}"#;
-    let text = r#"{"type":"string"}"#;
-    let cases = [
-        of("good", text, r#""x""#, ARRIVES),
+fn enveloped(what: &'static str, schema: &str, payload: &str, fate: Fate) -> Case {
+    value(
+        what,
+        format!(r#"{{"schema":{schema},"payload":{payload}}}"#),
+        fate,
+    )
+}
+
+const TEXT: &str = r#"{"type":"string"}"#;
+
+/// Envelopes and the schemas in them.
+fn envelopes() -> Vec<Case> {
+    let of = enveloped;
+    vec![
+        of("good", TEXT, r#""x""#, ARRIVES),
         value("no envelope", r#"{"a":1}"#, BAD_VALUE),
         value(
             "a member too many",
@@ -248,7 +258,21 @@ fn every_kind_of_bad_envelope_is_a_dead_letter_as_apaches() {
             "{}",
             BAD_VALUE,
         ),
-        of("null where it may not be", text, "null", BAD_VALUE),
+    ]
+}
+
+/// Payloads that are not what their schema says.
+fn payloads() -> Vec<Case> {
+    let of = enveloped;
+    let decimal = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal","version":1,"parameters":{"scale":"2"}}"#;
+    let bad_scale = decimal.replace(r#""2""#, r#""x""#);
+    let no_scale = r#"{"type":"bytes","name":"org.apache.kafka.connect.data.Decimal"}"#;
+    let date = r#"{"type":"int32","name":"org.apache.kafka.connect.data.Date"}"#;
+    let time = r#"{"type":"int32","name":"org.apache.kafka.connect.data.Time"}"#;
+    let structure = r#"{"type":"struct","fields":[{"field":"a","type":"int32"}]}"#;
+    let pairs = r#"{"type":"map","keys":{"type":"int32"},"values":{"type":"int32"}}"#;
+    vec![
+        of("null where it may not be", TEXT, "null", BAD_VALUE),
         of("a struct that is none", structure, "[1]", BAD_VALUE),
         of("a field that is missing", structure, "{}", BAD_VALUE),
         of("a map of other tuples", pairs, "[[1,2,3]]", BAD_VALUE),
@@ -261,6 +285,7 @@ fn every_kind_of_bad_envelope_is_a_dead_letter_as_apaches() {
             r#""MDk=""#,
             BAD_VALUE,
         ),
+        of("a scale that is none", &bad_scale, r#""MDk=""#, BAD_VALUE),
         of("a decimal that is a flag", decimal, "true", BAD_VALUE),
         of("a date that is a text", date, r#""2024""#, BAD_VALUE),
         of("a time beyond the day", time, "86400001", BAD_VALUE),
@@ -276,8 +301,16 @@ fn every_kind_of_bad_envelope_is_a_dead_letter_as_apaches() {
             "1e400",
             ARRIVES,
         ),
-        of("good at the end", text, r#""y""#, ARRIVES),
-    ];
+        of("good at the end", TEXT, r#""y""#, ARRIVES),
+    ]
+}
+
+#[test]
+fn every_kind_of_bad_envelope_is_a_dead_letter_as_apaches() {
+    let Some(pair) = Pair::new("bad-envelope") else {
+        return;
+    };
+    let cases: Vec<_> = envelopes().into_iter().chain(payloads()).collect();
     let settings = [
         (
             "key.converter",
@@ -299,16 +332,16 @@ fn a_decompression_bomb_fails_the_task_by_its_place_and_costs_no_more_than_the_l
     let good = || vec![record(0, "k", "good", &[])];
     client.produce_records(&pair.name, 0, Compression::NoCompression, good());
     let mut bomb = good();
-    bomb[0].value = Some(vec![b'x'; 200 << 20]);
-    client.produce_records(&pair.name, 0, Compression::Gzip, bomb);
+    bomb[0].value = Some(vec![b'x'; 160 << 20]);
+    client.produce_records(&pair.name, 0, Compression::Zstd, bomb);
     let ringmain = pair.launch(&[("errors.tolerance", "all")]);
     let trace = ringmain.wait_until_failed(&pair.name);
-    for part in ["bad-bomb", "offset 1", "gzip", "67108864"] {
+    for part in ["bad-bomb", "offset 1", "zstd", "134217728"] {
         assert!(trace.contains(part), "{part} in {trace}");
     }
     assert_eq!(pair.output("ringmain"), b"good\n");
     let peak = ringmain.process().peak_resident_bytes();
-    assert!(peak < 220 << 20, "{peak} bytes at its peak");
+    assert!(peak < 320 << 20, "{peak} bytes at its peak");
     ringmain.stop_cleanly();
     client.wait_for_end_offset(&pair.name, 2, PATIENCE);
 }

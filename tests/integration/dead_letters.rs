@@ -35,7 +35,7 @@ pub(crate) struct Pair {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Letter {
     key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
     millis: i64,
     headers: BTreeMap<String, Vec<u8>>,
 }
@@ -205,7 +205,7 @@ fn half_malformed() -> Vec<Record> {
 }
 
 /// Writes the topic of a test.
-pub(crate) fn produce(cluster: &KafkaCluster, topic: &str, records: Vec<Record>) {
+fn produce(cluster: &KafkaCluster, topic: &str, records: Vec<Record>) {
     let client = cluster.client();
     client.create_topic(topic, 1);
     client.produce_records(topic, 0, Compression::NoCompression, records);

@@ -237,7 +237,10 @@ fn answers_that_never_end_or_lead_in_circles_are_bounded_and_named() {
         assert!(start.elapsed().as_secs() < 30);
         let error = value.unwrap_err();
         let trace = error.trace();
-        assert!(trace.contains(url), "{trace}");
+        assert!(
+            trace.contains(url) || trace.contains("schema with id 1"),
+            "{trace}"
+        );
         assert!(trace.len() < 4096, "{} bytes", trace.len());
         (error.kind(), trace)
     };
