@@ -118,10 +118,7 @@ fn append_words<const ROOM: usize, const N: usize>(
     }
     let len = out.len() + at;
     // SAFETY: `at` bytes have been written behind the vector's end, without a gap.
-    #[allow(
-        unsafe_code,
-        reason = "zeroing the room first costs a third of the time"
-    )]
+    #[allow(unsafe_code, reason = "zeroing the room first costs time")]
     unsafe {
         out.set_len(len);
     }
