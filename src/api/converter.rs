@@ -135,40 +135,24 @@ pub trait Converter {
         out: &mut Vec<u8>,
         texts: &mut Vec<Span>,
     ) -> Result<(), ConnectError> {
-        each_text(buffer, values, out, texts, |bytes, out| {
-            self.read_text(topic, bytes, out)
-        })
-    }
-}
-
-/// [`Converter::read_texts`] by `read`, which appends the text of one value.
-///
-/// # Errors
-/// As `read`.
-#[inline]
-pub fn each_text(
-    buffer: &[u8],
-    values: &[Span],
-    out: &mut Vec<u8>,
-    texts: &mut Vec<Span>,
-    mut read: impl FnMut(&[u8], &mut Vec<u8>) -> Result<(), ConnectError>,
-) -> Result<(), ConnectError> {
-    for value in values {
-        let Some(bytes) = value.of(buffer) else {
-            texts.push(Span::NULL);
-            continue;
-        };
-        let start = out.len();
-        match read(bytes, out).and_then(|()| Span::between(start, out.len())) {
-            Ok(text) => texts.push(text),
-            Err(error) => {
-                out.truncate(start);
-                return Err(error);
+        for value in values {
+            let Some(bytes) = value.of(buffer) else {
+                texts.push(Span::NULL);
+                continue;
+            };
+            let start = out.len();
+            let read = self.read_text(topic, bytes, out);
+            match read.and_then(|()| Span::between(start, out.len())) {
+                Ok(text) => texts.push(text),
+                Err(error) => {
+                    out.truncate(start);
+                    return Err(error);
+                }
             }
+            out.push(b'\n');
         }
-        out.push(b'\n');
+        Ok(())
     }
-    Ok(())
 }
 
 /// Converts header values.

@@ -22,7 +22,7 @@ pub use connector::{
     CommittedRun, Connector, ConnectorContext, ConnectorKind, SinkForm, SinkTask, SinkTaskContext,
     SourceTask, SourceTaskContext,
 };
-pub use converter::{Converter, HeaderConverter, TextRoad, each_text};
+pub use converter::{Converter, HeaderConverter, TextRoad};
 pub use data::{Schema, SchemaAndValue, SchemaBuilder, SchemaType, Struct, Value};
 pub use errant_records::{ErrantRecordReporter, Originals};
 pub use error::{ConnectError, ErrorKind};

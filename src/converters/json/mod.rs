@@ -38,9 +38,7 @@ use self::writer::{DecimalFormat, Writer};
 use super::config::{converter_def, headers_like_values, parse, serialization_error};
 use crate::api::config_def::{ConfigDef, ConfigKey, Importance, Validator, Width};
 use crate::api::data::{SchemaRef, text as java_text};
-use crate::api::{
-    ConfigMap, ConnectError, Converter, SchemaAndValue, Span, TextRoad, Value, each_text,
-};
+use crate::api::{ConfigMap, ConnectError, Converter, SchemaAndValue, TextRoad, Value};
 
 const SCHEMAS_ENABLE: &str = "schemas.enable";
 const CACHE_SIZE: &str = "schemas.cache.size";
@@ -352,20 +350,6 @@ impl Converter for JsonConverter {
         let read = self.read(topic, Some(bytes))?;
         java_text::append(&read.value, out);
         Ok(())
-    }
-
-    // Its own, so that the loop is over known code.
-    fn read_texts(
-        &mut self,
-        topic: &str,
-        buffer: &[u8],
-        values: &[Span],
-        out: &mut Vec<u8>,
-        texts: &mut Vec<Span>,
-    ) -> Result<(), ConnectError> {
-        each_text(buffer, values, out, texts, |bytes, out| {
-            self.read_text(topic, bytes, out)
-        })
     }
 }
 
