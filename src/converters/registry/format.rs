@@ -163,3 +163,13 @@ pub trait Format: std::fmt::Debug + Send + Sync + Sized + 'static {
         out: &mut Vec<u8>,
     ) -> Result<(), ConnectError>;
 }
+
+/// A format as a converter with these keys has it.
+#[cfg(test)]
+pub(super) fn configured<F: Format>(pairs: &[(&str, &str)]) -> F {
+    let keys = [&[("schema.registry.url", "http://x")], pairs].concat();
+    let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), Some((*value).to_owned()));
+    let config = keys.iter().map(pair).collect();
+    let def = super::settings::config_def(F::keys());
+    F::new(&super::settings::parse(&def, &config, false).unwrap()).unwrap()
+}

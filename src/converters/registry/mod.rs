@@ -30,6 +30,7 @@ mod settings;
 mod subject;
 mod tls;
 mod wire;
+mod zigzag;
 
 #[cfg(test)]
 mod fake_registry;

@@ -2,12 +2,13 @@
 //! `AvroData.ANYTHING_SCHEMA`). The record contains itself.
 
 use super::decode::Input;
-use super::encode::{append_bytes, append_length, append_long};
+use super::encode::{append_bytes, append_length};
 use super::print::to_text;
 use super::schema::{AvroSchema, Kind};
 use crate::api::data::java_hash;
 use crate::api::{ConnectError, Value};
 use crate::converters::registry::limits::DEPTH_MAX;
+use crate::converters::registry::zigzag::append_long;
 
 /// The schema, as Java writes it.
 pub(super) const SCHEMA: &str = concat!(

@@ -7,27 +7,13 @@ use super::plan::{Write, WriteField, WriteRecord, WriteUnion};
 use crate::api::data::logical_type;
 use crate::api::{ConnectError, SchemaType, Value};
 use crate::converters::registry::limits::DECIMAL_BYTES_MAX;
+use crate::converters::registry::zigzag::append_long;
 
 type Written = Result<(), ConnectError>;
 
 /// Java's message for null where a schema allows none.
 pub(super) fn null_for_required() -> ConnectError {
     ConnectError::data("Found null value for non-optional schema")
-}
-
-/// Appends a number of variable length, zigzag.
-pub(super) fn append_long(number: i64, out: &mut Vec<u8>) {
-    let mut rest = (number.cast_unsigned() << 1) ^ (number >> 63).cast_unsigned();
-    while rest > 0x7f {
-        #[expect(clippy::cast_possible_truncation, reason = "the low seven bits")]
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most seven bits are left"
-    )]
-    out.push(rest as u8);
 }
 
 /// Appends a length.

@@ -341,7 +341,8 @@ fn part(schema: Option<&SchemaRef>) -> Result<&SchemaRef, ConnectError> {
 
 /// Appends the encoding of a field's default.
 fn encode_default(avro: &AvroSchema, id: NodeId, json: &Json, out: &mut Vec<u8>) -> Result<(), ()> {
-    use super::encode::{append_bytes, append_long};
+    use super::encode::append_bytes;
+    use crate::converters::registry::zigzag::append_long;
     match (&avro.node(id).kind, json) {
         (Kind::Union(members), _) => {
             append_long(0, out);

@@ -8,20 +8,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::api::data::{SchemaRef, logical_type};
-use crate::api::{ConfigMap, Schema, SchemaBuilder, SchemaType, Struct};
-use crate::converters::registry::settings;
+use crate::api::{Schema, SchemaBuilder, SchemaType, Struct};
+use crate::converters::registry::format::configured;
 
 fn format(pairs: &[(&str, &str)]) -> AvroFormat {
-    let mut config = ConfigMap::new();
-    config.insert(
-        "schema.registry.url".to_owned(),
-        Some("http://x".to_owned()),
-    );
-    for (key, value) in pairs {
-        config.insert((*key).to_owned(), Some((*value).to_owned()));
-    }
-    let def = settings::config_def(AvroFormat::keys());
-    AvroFormat::new(&settings::parse(&def, &config, false).unwrap()).unwrap()
+    configured(pairs)
 }
 
 fn text_of(format: &AvroFormat, schema: &SchemaRef) -> String {

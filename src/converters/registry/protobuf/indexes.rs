@@ -3,6 +3,7 @@
 
 use crate::api::ConnectError;
 use crate::converters::registry::limits::DEPTH_MAX;
+use crate::converters::registry::zigzag::append_long;
 
 /// Appends the indexes.
 pub(super) fn append(path: &[i32], out: &mut Vec<u8>) {
@@ -10,9 +11,9 @@ pub(super) fn append(path: &[i32], out: &mut Vec<u8>) {
         out.push(0);
         return;
     }
-    append_varint(i32::try_from(path.len()).unwrap_or(i32::MAX), out);
+    append_long(i64::try_from(path.len()).unwrap_or(i64::MAX), out);
     for index in path {
-        append_varint(*index, out);
+        append_long(i64::from(*index), out);
     }
 }
 
@@ -37,20 +38,6 @@ pub(super) fn split(data: &[u8]) -> Result<(Vec<i32>, &[u8]), ConnectError> {
         rest = after;
     }
     Ok((path, rest))
-}
-
-fn append_varint(number: i32, out: &mut Vec<u8>) {
-    let mut rest = ((number << 1) ^ (number >> 31)).cast_unsigned();
-    while rest > 0x7f {
-        #[expect(clippy::cast_possible_truncation, reason = "the low seven bits")]
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most seven bits are left"
-    )]
-    out.push(rest as u8);
 }
 
 fn varint(data: &[u8]) -> Result<(i32, &[u8]), ConnectError> {

@@ -10,19 +10,11 @@ mod settings;
 use super::*;
 use crate::api::data::text;
 use crate::api::{ConfigMap, SchemaBuilder, Struct};
+use crate::converters::registry::format::configured;
 use crate::converters::registry::settings as common;
 
 fn format(pairs: &[(&str, &str)]) -> ProtobufFormat {
-    let mut config = ConfigMap::new();
-    config.insert(
-        "schema.registry.url".to_owned(),
-        Some("http://x".to_owned()),
-    );
-    for (key, value) in pairs {
-        config.insert((*key).to_owned(), Some((*value).to_owned()));
-    }
-    let def = common::config_def(ProtobufFormat::keys());
-    ProtobufFormat::new(&common::parse(&def, &config, false).unwrap()).unwrap()
+    configured(pairs)
 }
 
 fn registered(text: &str) -> RegistrySchema {
