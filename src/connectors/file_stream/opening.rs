@@ -82,13 +82,10 @@ impl Opening {
             }
         }
         let position = stored_position(settings).await?;
-        match std::mem::take(self) {
-            Self::Opened(opened) => Ok(Some((opened.into_origin(name, position)?, position))),
-            other => {
-                *self = other;
-                Ok(None)
-            }
-        }
+        let Self::Opened(opened) = std::mem::take(self) else {
+            return Ok(None);
+        };
+        Ok(Some((opened.into_origin(name, position)?, position)))
     }
 }
 
