@@ -218,6 +218,18 @@ mod tests {
         prop::collection::vec(rare, 0..300)
     }
 
+    /// Texts as they stand in JSON, long ones too, up to and with their closing quote.
+    fn quoted() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            12 => (0x23u8..0x5b).prop_map(|byte| vec![byte]),
+            1 => Just(b"\\\"".to_vec()),
+            1 => Just(b"\\\\".to_vec()),
+            1 => Just(b"\\/".to_vec()),
+        ];
+        let close = |pieces: Vec<Vec<u8>>| [pieces.concat(), b"\"".to_vec()].concat();
+        prop::collection::vec(piece, 0..300).prop_map(close)
+    }
+
     /// What this CPU can do; nothing on those that take the portable windows only.
     fn available() -> impl Iterator<Item = Vectors> {
         let levels = [
@@ -244,6 +256,20 @@ mod tests {
                     prop_assert_eq!(&quoted, &portable);
                 } else {
                     prop_assert!(portable.starts_with(&quoted[..quoted.len() - 1]));
+                }
+            }
+        }
+
+        #[test]
+        fn whole_texts_are_unescaped_up_to_their_closing_quote(text in quoted(), after in texts()) {
+            let mut portable = Vec::new();
+            prop_assert_eq!(unescape_by_window(&text, &mut portable), Some(text.len()));
+            for vectors in available() {
+                for input in [text.clone(), [&text[..], &after[..]].concat()] {
+                    let mut out = b"before".to_vec();
+                    let stop = vectors.unescape(&input, &mut out);
+                    prop_assert!(matches!(stop, Stop::Closed(at) if at == text.len() - 1));
+                    prop_assert_eq!(&out[6..], &portable[..]);
                 }
             }
         }
