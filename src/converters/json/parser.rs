@@ -178,6 +178,13 @@ pub(super) fn plain_utf8(input: &[u8]) -> Option<&str> {
 }
 
 impl<'a> View<'a> {
+    /// Of a document without a value.
+    pub(crate) const BLANK: Self = Self {
+        nodes: &[],
+        source: "",
+        unescaped: "",
+    };
+
     /// Index of the outermost value; `None` if the input was blank.
     pub(crate) fn root(self) -> Option<usize> {
         (!self.nodes.is_empty()).then_some(0)

@@ -202,14 +202,13 @@ impl Tape {
         value_is_null: bool,
         incoming: Incoming<'_>,
     ) -> Result<Option<Passed>, Odd> {
-        let view = self.document.parse(b"").map_err(|_| Odd)?;
         self.value
             .reset(if value_is_null { Val::Null } else { UNSEEN });
         apply(
             &mut self.steps,
             &mut self.value,
             &mut self.edits,
-            view,
+            View::BLANK,
             incoming,
         )
     }

@@ -8,7 +8,7 @@ use super::plan::{self, MOST_STEPS, Outcomes, Plan, Planned};
 use super::record::TapeRecord;
 use super::value::Val;
 use super::{Condition, Incoming, Passed, Step, Tape};
-use crate::converters::json::Shapes;
+use crate::converters::json::{Shapes, View};
 
 /// Plans that a shape may have.
 const MOST_PLANS: usize = 8;
@@ -103,8 +103,7 @@ impl Tape {
         self.edits.clear();
         self.value.reset(Val::Null);
         self.value.set_map(Order::Inserted);
-        let view = self.document.parse(b"").map_err(|_| Odd)?;
-        let mut record = TapeRecord::new(view, &mut self.value, *incoming, &mut self.edits);
+        let mut record = TapeRecord::new(View::BLANK, &mut self.value, *incoming, &mut self.edits);
         for (index, Step { op, condition }) in self.steps.iter_mut().enumerate() {
             if let Some(Condition { predicate, negate }) = condition
                 && predicate.test(&record)? == *negate

@@ -697,6 +697,51 @@ fn step(transformation: Spec) -> StepSpec {
     }
 }
 
+#[test]
+fn a_record_that_is_dropped_unseen_has_to_be_json_all_the_same() {
+    let condition = |class, config: &[(&'static str, &str)], negate| StepSpec {
+        transformation: spec("Filter", &[]),
+        condition: Some((spec(class, config), negate)),
+    };
+    let by_header = |negate| {
+        let name = [("name", "drop")];
+        condition("predicates.HasHeaderKey", &name, negate)
+    };
+    let by_topic = condition(
+        "predicates.TopicNameMatches",
+        &[("pattern", "topic-.*")],
+        false,
+    );
+    let damaged = [
+        "{\"a\":1",
+        "{\"a\":01}",
+        "[1,]",
+        "\"\\x\"",
+        "1e5",
+        "{\"a\":\"\\u00e4\"}",
+    ];
+    let sound = ["{\"a\":1,\"b\":[true,\"x\"]}", "null", "7"];
+    let values = ODD.iter().chain(&damaged).chain(&sound);
+    let input = |header| {
+        move |value: &&str| Input {
+            value: Some(Blob(value.as_bytes().to_vec())),
+            headers: vec![header],
+            timestamp: 1000,
+        }
+    };
+    let mut inputs: Vec<Input> = values.clone().map(input(("drop", "x"))).collect();
+    inputs.extend(values.map(input(("h", "1"))));
+    inputs.extend([Input {
+        value: None,
+        ..input(("drop", "x"))(&"")
+    }]);
+    for chain in [by_header(false), by_header(true), by_topic] {
+        let (by_tape, by_struct) = both(Values::Json, &[chain], &inputs);
+        assert!(by_struct.errors > 0 && by_struct.records.len() < inputs.len());
+        assert_eq!(by_tape, by_struct);
+    }
+}
+
 /// What a chain makes of a value, on the tape road.
 fn text_of(specs: &[StepSpec], value: &str) -> String {
     let input = Input {
