@@ -20,7 +20,7 @@ use crate::clients::{
 use crate::record::{
     Batch, Batches, DecodeOptions, RecordBytes, RecordRef, TimestampType, decode, raw_batch,
 };
-use crate::shard::{PooledVec, blocking, take_filled, take_vec, timeout};
+use crate::shard::{PooledVec, blocking, take_filled, take_vec, timeout, yield_now};
 
 /// A consumer of an embedded log, for one shard. A group is spread over the members in this process.
 pub struct EmbeddedConsumer {
@@ -342,7 +342,21 @@ impl EmbeddedConsumer {
     /// Reads; `None` when there is nothing or the position was moved.
     async fn read_chunk(&self, wanted: &Wanted) -> Result<Option<Chunk>, ClientError> {
         let max_bytes = self.config.max_partition_fetch_bytes.max(1).unsigned_abs() as usize;
-        let buffer = take_filled(max_bytes);
+        let mut buffer = take_filled(max_bytes);
+        if let Some(cursor) = &wanted.cursor {
+            let partition = &wanted.partition;
+            let len = partition.read_cached(cursor, wanted.offset, &mut buffer, max_bytes);
+            if let Some(len) = len {
+                let cursor = cursor.clone();
+                // Nothing was waited for, and others live on this shard too.
+                yield_now().await;
+                return Ok(Some(Chunk {
+                    buffer,
+                    len,
+                    cursor,
+                }));
+            }
+        }
         let partition = Arc::clone(&wanted.partition);
         let (cursor, offset) = (wanted.cursor.clone(), wanted.offset);
         let done = blocking(move || partition.read(cursor, offset, buffer, max_bytes)).await;

@@ -14,7 +14,7 @@ use super::segment::{Active, Look, Segment, look};
 use super::wake::Listeners;
 use crate::clients::ClientError;
 use crate::record::{BatchHeader, Batches, DecodeOptions, HEADER_BYTES, decode, set_base_offset};
-use crate::shard::FilledBuffer;
+use crate::shard::{CachedRead, FilledBuffer, read_cached};
 
 /// Settings of a topic, with Kafka's names and defaults.
 #[derive(Debug, Clone, Copy)]
@@ -360,6 +360,31 @@ impl Partition {
             len,
             cursor,
         }))
+    }
+
+    /// What [`read`](Self::read) gives, if the page cache holds all of it: nothing waits, so that a shard
+    /// may call it. Gives the number of bytes. `None` leaves it to `read`, errors and all else included.
+    pub(super) fn read_cached(
+        &self,
+        cursor: &Cursor,
+        offset: i64,
+        buffer: &mut FilledBuffer,
+        max_bytes: usize,
+    ) -> Option<usize> {
+        let there = self.start_offset()..self.end_offset();
+        if self.is_deleted() || !there.contains(&offset) {
+            return None;
+        }
+        let left = cursor.segment.len().checked_sub(cursor.position)?;
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let len = left.min(max_bytes.max(HEADER_BYTES));
+        buffer.grow(len);
+        let read = read_cached(&cursor.file, &mut buffer[..len], cursor.position);
+        // A part is not taken: what is missing would be asked for once for each part, the disk's way of
+        // reading ahead being small.
+        let all = matches!(read, Ok(CachedRead::Read(count)) if count == len);
+        let header = BatchHeader::parse(buffer.get(..len)?).ok()??;
+        (all && header.total_bytes() <= len).then_some(len)
     }
 
     pub(super) fn corrupt(&self, offset: i64, cursor: &Cursor, reason: &str) -> ClientError {

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::partition::{Chunk, Read};
 use super::*;
 use crate::api::TopicPartition;
 use crate::clients::{
@@ -15,7 +16,9 @@ use crate::clients::{
 };
 use crate::mapped::tests::SmallDisk;
 use crate::record::{Compression, CompressionConfig, RecordHeader, headers};
-use crate::shard::{RuntimeKind, probe_io_uring, sleep, spawn};
+use crate::shard::{
+    CachedRead, RuntimeKind, probe_io_uring, read_cached, sleep, spawn, take_filled,
+};
 
 pub(super) const LONG: Duration = Duration::from_secs(60);
 const SHORT: Duration = Duration::from_millis(50);
@@ -312,6 +315,39 @@ fn a_damaged_middle_is_an_error_that_names_file_and_position() {
         );
         assert!(text.contains(file.to_str().unwrap()), "{text}");
         assert_eq!(std::fs::read(&file).unwrap(), bytes, "nothing is cut off");
+    }
+}
+
+#[test]
+fn what_is_cached_is_read_as_a_blocking_thread_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = small_segments(dir.path());
+    let writer = Arc::clone(&log);
+    on_shard(async move { produce(&producer(&writer), "t", &values(0..60)).await });
+    let partition = log.partition("t", 0).unwrap();
+    let blocking = |offset, max| match partition.read(None, offset, take_filled(0), max) {
+        Ok(Read::Chunk(chunk)) => chunk,
+        other => panic!("{other:?}"),
+    };
+    let cached = |chunk: &Chunk, offset, max| {
+        let mut buffer = take_filled(0);
+        let len = partition.read_cached(&chunk.cursor, offset, &mut buffer, max)?;
+        Some(buffer[..len].to_vec())
+    };
+    let segment = std::fs::File::open(dir.path().join("t-0").join(format!("{:020}.log", 0)));
+    if read_cached(&segment.unwrap(), &mut [0], 0).unwrap() == CachedRead::Unsupported {
+        eprintln!("skipped: this file system has no reads that must not wait");
+        return;
+    }
+    for offset in 0..60 {
+        let chunk = blocking(offset, 1000);
+        assert_eq!(
+            cached(&chunk, offset, 1000),
+            Some(chunk.buffer[..chunk.len].to_vec())
+        );
+        // A batch that is longer than what may be read, and offsets that are not there, are left to `read`.
+        assert_eq!(cached(&chunk, offset, 100), None);
+        assert_eq!(cached(&chunk, 60, 1000), None);
     }
 }
 

@@ -12,6 +12,7 @@
 
 mod blocking;
 mod buffer_pool;
+mod cached_read;
 mod cpus;
 mod executor;
 mod mailbox;
@@ -24,6 +25,7 @@ mod timer;
 
 pub use blocking::{BlockingError, blocking};
 pub use buffer_pool::{FilledBuffer, PooledVec, take_filled, take_vec};
+pub use cached_read::{CachedRead, read_cached};
 pub(crate) use cpus::unpin_current_thread;
 pub use cpus::{affinity_cpus, parse_cpu_list};
 pub use executor::{RuntimeKind, StartError, current_runtime, run};

@@ -8,7 +8,7 @@
 //! no thread hop while a file is cached. What isn't cached is read on a blocking thread, one block ahead.
 
 use std::fs::File;
-use std::io::{ErrorKind, IoSliceMut};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use crate::api::{
 };
 use crate::connectors::offload::Offload;
 use crate::connectors::{now_ms, parse};
+use crate::shard::{CachedRead, read_cached};
 use crate::shard::{FilledBuffer, sleep, take_filled};
 
 /// Longest line in bytes. A line must be in memory as a whole; Kafka's own limit is below 2 GiB and
@@ -298,17 +299,14 @@ impl Input {
                 ..
             } => {
                 if *nowait && *offloaded == 0 {
-                    match read_now(file, &mut part, self.position) {
-                        Err(rustix::io::Errno::AGAIN) => {}
-                        Err(
-                            rustix::io::Errno::OPNOTSUPP
-                            | rustix::io::Errno::NOSYS
-                            | rustix::io::Errno::INVAL,
-                        ) => *nowait = false,
-                        result => {
-                            let result = result.map_err(Into::into);
-                            return self.filled(part, result, settings);
+                    let room = &mut part.buffer[part.filled..];
+                    match read_cached(file, room, self.position) {
+                        Ok(CachedRead::Read(count)) => {
+                            return self.filled(part, Ok(count), settings);
                         }
+                        Err(error) => return self.filled(part, Err(error), settings),
+                        Ok(CachedRead::NotCached) => {}
+                        Ok(CachedRead::Unsupported) => *nowait = false,
                     }
                 }
                 *offloaded = OFFLOADED_READS;
@@ -451,16 +449,6 @@ fn offload_read(
         let result = file.read_at(&mut part.buffer[part.filled..], position);
         (part, result)
     })
-}
-
-fn read_now(file: &File, part: &mut Part, position: u64) -> rustix::io::Result<usize> {
-    let mut room = [IoSliceMut::new(&mut part.buffer[part.filled..])];
-    rustix::io::preadv2(
-        file,
-        &mut room,
-        position,
-        rustix::io::ReadWriteFlags::NOWAIT,
-    )
 }
 
 fn read_pipe(file: &mut File, part: &mut Part) -> std::io::Result<usize> {
