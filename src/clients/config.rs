@@ -182,6 +182,8 @@ pub struct ConsumerConfig {
     pub fetch_min_bytes: i32,
     /// `fetch.max.bytes`; 8 MiB unless the user sets it, so that memory stays bounded.
     pub fetch_max_bytes: i32,
+    /// Whether the user set that: answers then have that size at once, not as large as the broker's distance asks for.
+    pub fetch_max_bytes_set: bool,
     /// `fetch.max.wait.ms`.
     pub fetch_max_wait: Duration,
     /// What that grows to while nothing comes; the same when `fetch.max.wait.ms` is set.
@@ -217,6 +219,7 @@ impl Default for ConsumerConfig {
             isolation: IsolationLevel::ReadUncommitted,
             fetch_min_bytes: 1,
             fetch_max_bytes: 8 << 20,
+            fetch_max_bytes_set: false,
             fetch_max_wait: Duration::from_millis(500),
             fetch_idle_wait: Duration::from_secs(2),
             max_partition_fetch_bytes: 1 << 20,

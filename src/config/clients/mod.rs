@@ -342,6 +342,7 @@ fn consumer(
         },
         fetch_min_bytes: parsed.int("fetch.min.bytes")?,
         fetch_max_bytes: parsed.int("fetch.max.bytes")?,
+        fetch_max_bytes_set: parsed.is_set("fetch.max.bytes"),
         fetch_max_wait,
         fetch_idle_wait: match parsed.is_set("fetch.max.wait.ms") {
             true => fetch_max_wait,

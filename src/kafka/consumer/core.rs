@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::answer_size::AnswerSize;
 use super::chunk::{Chunk, ReadOptions};
 use super::group::Membership;
 use super::subscription::{PartitionState, Partitions, Position, no_offset};
@@ -79,6 +80,8 @@ pub(super) struct Core {
     quiet_fetches: Cell<u32>,
     looking_committed: Cell<bool>,
     fetching: RefCell<HashSet<i32>>,
+    /// By broker.
+    answer_sizes: RefCell<HashMap<i32, AnswerSize>>,
     resting: RefCell<HashMap<i32, Rest>>,
     /// Partitions have no leader; when the metadata may be refreshed again for that.
     leaderless: Cell<Option<Rest>>,
@@ -104,6 +107,7 @@ impl Core {
             quiet_fetches: Cell::new(0),
             looking_committed: Cell::new(false),
             fetching: RefCell::default(),
+            answer_sizes: RefCell::default(),
             resting: RefCell::default(),
             leaderless: Cell::new(None),
             background: RefCell::default(),
@@ -468,6 +472,24 @@ impl Core {
 
     pub(super) fn broker_answered(&self, broker: i32) {
         self.resting.borrow_mut().remove(&broker);
+    }
+
+    /// Bytes to ask a broker for.
+    pub(super) fn answer_bytes(&self, broker: i32) -> i32 {
+        self.with_answer_size(broker, |size| size.bytes())
+    }
+
+    /// A broker answered a fetch with so many bytes after so long.
+    pub(super) fn answered(&self, broker: i32, bytes: usize, took: Duration) {
+        self.with_answer_size(broker, |size| size.learn(bytes, took));
+    }
+
+    fn with_answer_size<T>(&self, broker: i32, act: impl FnOnce(&mut AnswerSize) -> T) -> T {
+        let config = &self.config;
+        let (partition, most) = (config.max_partition_fetch_bytes, config.fetch_max_bytes);
+        let mut sizes = self.answer_sizes.borrow_mut();
+        let new = || AnswerSize::new(partition, most, config.fetch_max_bytes_set);
+        act(sizes.entry(broker).or_insert_with(new))
     }
 
     pub(super) fn fetch_ended(&self, broker: i32) {

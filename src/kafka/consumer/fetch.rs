@@ -75,7 +75,7 @@ async fn call(
         .with_replica_id(BrokerId(-1))
         .with_max_wait_ms(i32::try_from(wait.as_millis()).unwrap_or(i32::MAX))
         .with_min_bytes(config.fetch_min_bytes)
-        .with_max_bytes(config.fetch_max_bytes)
+        .with_max_bytes(core.answer_bytes(broker))
         .with_isolation_level(isolation(config.isolation))
         .with_session_id(0)
         .with_session_epoch(-1)
@@ -83,9 +83,13 @@ async fn call(
     if let Some(rack) = config.client_rack.as_deref().filter(|_| version >= 11) {
         request.rack_id = text(rack);
     }
+    let asked = Instant::now();
     let response = connection.call_version(request, version, limit).await?;
     match response.error_code {
-        0 => Ok(response),
+        0 => {
+            core.answered(broker, bytes_of(&response), asked.elapsed());
+            Ok(response)
+        }
         error => Err(api_error(
             error,
             format!("Fetch request to broker {broker}"),
@@ -142,9 +146,7 @@ fn fetch_failed(core: &Core, broker: i32, wanted: &[FetchWanted], error: ClientE
 
 fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: FetchResponse) {
     let answer = core.next_answer();
-    let partitions = response.responses.iter().flat_map(|t| &t.partitions);
-    let bytes = partitions.map(|data| data.records.as_ref().map_or(0, Bytes::len));
-    let buffer = SharedBuffer::new(bytes.sum());
+    let buffer = SharedBuffer::new(bytes_of(&response));
     core.quiet();
     for topic in response.responses {
         for data in topic.partitions {
@@ -158,6 +160,13 @@ fn take_response(core: &Core, broker: i32, wanted: &[FetchWanted], response: Fet
             }
         }
     }
+}
+
+/// Bytes of all records.
+fn bytes_of(response: &FetchResponse) -> usize {
+    let partitions = response.responses.iter().flat_map(|t| &t.partitions);
+    let bytes = partitions.map(|data| data.records.as_ref().map_or(0, Bytes::len));
+    bytes.sum()
 }
 
 fn take_partition(

@@ -15,6 +15,7 @@
 //! answer (`fetch.max.bytes`, or one larger batch) waits while the caller works on the one before.
 //! Paused partitions keep nothing: they are fetched anew.
 
+mod answer_size;
 mod chunk;
 mod core;
 mod fetch;

@@ -1,9 +1,9 @@
 //! Manual assignment: positions, fetches, and brokers that misbehave.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use kafka_protocol::messages::ApiKey;
+use kafka_protocol::messages::{ApiKey, FetchRequest};
 
 use super::*;
 use crate::clients::{AutoOffsetReset, Subscription};
@@ -452,6 +452,40 @@ fn a_replica_that_the_leader_names_is_read_from_until_it_fails() {
         follower_fails.store(1, Ordering::Relaxed);
         fill(&cluster, "t", 0, "w", 3);
         assert_eq!(read(&consumer, 3).await[0].1, expected("w", 3));
+    });
+}
+
+#[test]
+fn slow_answers_are_asked_to_be_larger_unless_the_user_chose_their_size() {
+    on_each_runtime(|| async {
+        for (set, expected) in [
+            (false, vec![1 << 20, 2 << 20, 4 << 20]),
+            (true, vec![4 << 20; 3]),
+        ] {
+            let cluster = MockCluster::start(1);
+            cluster.topic("t", 1);
+            for _ in 0..20 {
+                cluster.append("t", 0, batch(&["x".repeat(900_000)]));
+            }
+            let asked: Arc<Mutex<Vec<i32>>> = Arc::default();
+            let seen = Arc::clone(&asked);
+            cluster.on(ApiKey::Fetch, move |call, _| {
+                let request: FetchRequest = call.request();
+                seen.lock().unwrap().push(request.max_bytes);
+                Reply::Delayed(Duration::from_millis(10), Box::new(Reply::Default))
+            });
+            let consumer = KafkaConsumer::new(ConsumerConfig {
+                // As many batches as the answer may hold.
+                max_partition_fetch_bytes: 1 << 20,
+                fetch_max_bytes: 4 << 20,
+                fetch_max_bytes_set: set,
+                ..config(&cluster)
+            });
+            consumer.assign(vec![tp("t", 0)]);
+            read(&consumer, 20).await;
+            let asked = asked.lock().unwrap();
+            assert_eq!(asked[..3], expected);
+        }
     });
 }
 
