@@ -2,6 +2,8 @@
 //! Of Avro each has a converter of its own: Confluent's class name, and Apicurio's converter, which reads
 //! the same bytes.
 
+use std::path::Path;
+
 use testbed::Properties;
 
 use super::{Job, System, cannot};
@@ -16,12 +18,16 @@ const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
 const APICURIO_AVRO: &str = "io.apicurio.registry.utils.converter.AvroConverter";
 
-/// Name and text of the files of a job, the worker's first.
-pub(super) fn files(system: System, job: &Job<'_>, port: u16) -> Result<Vec<(String, String)>> {
-    let mut files = vec![(
-        "worker.properties".to_owned(),
-        worker(system, job, port)?.text(),
-    )];
+/// Name and text of the files of a job, the worker's first. `plugins` is a directory of `plugin.path` beside
+/// that of Kafka's own.
+pub(super) fn files(
+    system: System,
+    job: &Job<'_>,
+    port: u16,
+    plugins: Option<&Path>,
+) -> Result<Vec<(String, String)>> {
+    let worker = worker(system, job, port, plugins)?;
+    let mut files = vec![("worker.properties".to_owned(), worker.text())];
     for (at, connector) in connectors(system, job)?.iter().enumerate() {
         files.push((format!("connector-{at}.properties"), connector.text()));
     }
@@ -32,7 +38,7 @@ pub(super) fn files(system: System, job: &Job<'_>, port: u16) -> Result<Vec<(Str
     Ok(files)
 }
 
-fn worker(system: System, job: &Job<'_>, port: u16) -> Result<Properties> {
+fn worker(system: System, job: &Job<'_>, port: u16, plugins: Option<&Path>) -> Result<Properties> {
     let settings = &job.scenario.settings;
     let mut worker = Properties::new()
         .set("bootstrap.servers", &job.bootstrap)
@@ -41,9 +47,15 @@ fn worker(system: System, job: &Job<'_>, port: u16) -> Result<Properties> {
             job.dir.join("offsets").display(),
         )
         .set("listeners", format!("http://127.0.0.1:{port}"));
-    if let Some(plugins) = &job.plugin_path {
+    if let Some(kafkas) = &job.plugin_path {
+        let path = [Some(kafkas.as_path()), plugins];
+        let path: Vec<String> = path
+            .iter()
+            .flatten()
+            .map(|dir| dir.display().to_string())
+            .collect();
         worker = worker
-            .set("plugin.path", plugins.display())
+            .set("plugin.path", path.join(","))
             .set("plugin.discovery", "service_load");
     }
     worker = converters(worker, system, job)?;
@@ -94,22 +106,12 @@ fn avro(worker: Properties, system: System, job: &Job<'_>) -> Result<Properties>
             .set("value.converter", AVRO)
             .set("value.converter.schema.registry.url", registry.url()));
     }
-    let own = testbed::registry::fetch_converters().map_err(Error::Usage)?;
-    let kafkas = job
-        .plugin_path
-        .iter()
-        .map(|path| path.display().to_string());
-    let paths: Vec<String> = kafkas.chain([own.display().to_string()]).collect();
+    let prefix = "value.converter.apicurio.registry.";
     Ok(worker
-        .set("plugin.path", paths.join(","))
-        .set("plugin.discovery", "hybrid_warn")
         .set("value.converter", APICURIO_AVRO)
-        .set(
-            "value.converter.apicurio.registry.url",
-            registry.native_url(),
-        )
-        .set("value.converter.apicurio.registry.as-confluent", true)
-        .set("value.converter.apicurio.registry.use-id", "contentId"))
+        .set(&format!("{prefix}url"), registry.native_url())
+        .set(&format!("{prefix}as-confluent"), true)
+        .set(&format!("{prefix}use-id"), "contentId"))
 }
 
 fn connectors(system: System, job: &Job<'_>) -> Result<Vec<Properties>> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::kafka::target_dir;
+use crate::kafka::{Kafka, target_dir};
 use crate::process::{describe, output_files, try_scratch_dir};
 use crate::{PATIENCE, Process, try_free_port};
 
@@ -47,6 +47,8 @@ impl SchemaRegistry {
             .arg(home.join(format!("apicurio-registry-app-{APICURIO}-runner.jar")))
             .current_dir(dir.path());
         let (out, err) = output_files("registry", dir.path());
+        let printed = File::create(&out).map_err(failed)?;
+        command.stdin(Stdio::null()).stdout(printed);
         let process = Process::try_spawn("registry", command, &out, &err).map_err(failed)?;
         let registry = Self {
             port,
@@ -119,12 +121,12 @@ fn fetch() -> Result<PathBuf, String> {
 }
 
 /// A directory for `plugin.path` of Apache's Connect with Apicurio's converters, e.g.
-/// `io.apicurio.registry.utils.converter.AvroConverter`, and all that they need. They have no manifest of
-/// services: `plugin.discovery` must be one that scans.
+/// `io.apicurio.registry.utils.converter.AvroConverter`, and all that they need. Kafka's own tool adds the
+/// manifests of services that they lack.
 ///
 /// # Errors
 /// Maven is missing or cannot fetch them.
-pub fn fetch_converters() -> Result<PathBuf, String> {
+pub fn fetch_converters(kafka: &Kafka) -> Result<PathBuf, String> {
     let pom = converters_pom();
     let home = fetched(&format!("apicurio-converters-{APICURIO}"), &pom, |home| {
         let file = home.join("pom.xml");
@@ -136,7 +138,12 @@ pub fn fetch_converters() -> Result<PathBuf, String> {
             .arg(&file)
             .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
             .arg(format!("-DoutputDirectory={}", jars.display()));
-        run(&mut maven, "Maven, to fetch Apicurio's converters")
+        run(&mut maven, "Maven, to fetch Apicurio's converters")?;
+        let mut sync = kafka.java(256, "WARN");
+        sync.args(["org.apache.kafka.tools.ConnectPluginPath", "sync-manifests"])
+            .arg("--plugin-location")
+            .arg(&jars);
+        run(&mut sync, "Kafka's connect-plugin-path, for manifests")
     })?;
     Ok(home.join("plugins"))
 }
