@@ -298,7 +298,7 @@ mod tests {
             assert!(scenario.sets.iter().all(|s| SETS.contains(&s.as_str())));
             let of_their_own = ["full", "transforms"];
             let named = |set: &&str| scenario.sets.iter().any(|name| name == set);
-            assert!(of_their_own.iter().any(|s| named(&s)), "{}", scenario.name);
+            assert!(of_their_own.iter().any(|s| named(s)), "{}", scenario.name);
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         assert_eq!(std::fs::read_dir(folder).unwrap().count(), BUNDLED.len());
