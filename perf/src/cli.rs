@@ -50,8 +50,9 @@ enum Command {
 struct Compare {
     /// Names or groups, see `perf list`; without any, --set.
     scenarios: Vec<String>,
-    /// All scenarios of a set: core (the aims, about half an hour) or full (everything, about an hour).
-    #[arg(long, value_parser = ["core", "full"])]
+    /// All scenarios of a set: core (the aims, about half an hour), full (everything but single
+    /// transforms, about an hour) or transforms (those).
+    #[arg(long, value_parser = scenario::SETS)]
     set: Option<String>,
     /// Rounds of each system; without, what the scenario says (3 for most).
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
@@ -153,7 +154,7 @@ impl Common {
             for (key, value) in self.overrides() {
                 scenario.settings.set(key, value)?;
             }
-            scenario.settings.check(&scenario.name)?;
+            scenario.check()?;
         }
         Ok(())
     }

@@ -41,6 +41,7 @@ pub(crate) fn fill(session: &mut Session, scenario: &Scenario, dir: &Path) -> Re
         output_topic: TOPIC.to_owned(),
         output_file: dir.join("output.txt"),
         plugin_path: None,
+        registry: None,
     };
     let launch = systems::launch(System::Ringmain, &session.programs, &job)?;
     let mut worker = Worker::start("fill", launch)?;

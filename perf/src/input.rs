@@ -8,6 +8,10 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::avro;
+use crate::object::{self, Content, Member, SMALL, WIDE, java_order, words_of};
+use crate::template::Template;
+
 /// Number in record 0: ten digits without a leading zero, as JSON wants them.
 pub(crate) const FIRST: u64 = 1_000_000_000;
 
@@ -20,8 +24,21 @@ const PLACES: usize = 64 << 10;
 pub(crate) enum Data {
     /// A number and words.
     Text,
-    /// A flat JSON object.
+    /// A flat JSON object of five members.
     Json,
+    /// One of 22 members.
+    JsonWide,
+}
+
+impl Data {
+    /// Those of an object; none in a text.
+    pub(crate) fn members(self) -> &'static [Member] {
+        match self {
+            Self::Text => &[],
+            Self::Json => SMALL,
+            Self::JsonWide => WIDE,
+        }
+    }
 }
 
 /// How a record is written where it is.
@@ -35,24 +52,15 @@ pub(crate) enum Form {
     JsonEnvelope,
     /// A JSON object in JsonConverter's envelope with the schema of a struct.
     StructEnvelope,
+    /// An Avro record as Confluent's serializers write it.
+    Avro,
     /// A Java map's text, as FileStreamSink prints a JSON object.
     JavaMap,
-    /// The same of an object that went through the transforms of the scenarios, see [`TRANSFORMED`].
-    TransformedMap,
-    /// A struct's text after the same transforms.
-    TransformedStruct,
+    /// A struct's text.
+    Struct,
+    /// A line as the scenario says it, see [`Template`].
+    Expected,
 }
-
-/// What those transforms do: InsertField puts `origin`, ReplaceField leaves `active` out and calls `name`
-/// `user`, Cast makes a whole number of `amount` and a text of `id`. Names after and before, in the order
-/// of a struct's fields.
-const TRANSFORMED: [(&str, &str); 5] = [
-    ("id", "id"),
-    ("user", "name"),
-    ("amount", "whole"),
-    ("note", "note"),
-    ("origin", "origin"),
-];
 
 /// The schema of an object, as JsonConverter writes it.
 const SCHEMA: &[u8] = br#"{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"},{"type":"string","optional":false,"field":"name"},{"type":"double","optional":false,"field":"amount"},{"type":"boolean","optional":false,"field":"active"},{"type":"string","optional":false,"field":"note"}],"optional":false}"#;
@@ -63,6 +71,14 @@ pub(crate) struct Generator {
     data: Data,
     size: usize,
     filler: Vec<u8>,
+    /// Bytes of [`Content::Rest`].
+    rest: usize,
+    /// Members in the order of a Java map.
+    java_map: Vec<Member>,
+    /// At the registry, of [`Form::Avro`].
+    schema_id: u32,
+    /// [`Form::Expected`].
+    expected: Option<Template>,
 }
 
 const WORDS: &[&str] = &[
@@ -84,7 +100,25 @@ impl Generator {
             filler.extend_from_slice(WORDS[word].as_bytes());
             filler.push(b' ');
         }
-        Self { data, size, filler }
+        Self {
+            data,
+            size,
+            filler,
+            rest: size.saturating_sub(fixed_bytes(data)),
+            java_map: java_order(data.members()),
+            schema_id: 0,
+            expected: None,
+        }
+    }
+
+    /// With the id of Avro's schema.
+    pub(crate) fn with_schema(self, schema_id: u32) -> Self {
+        Self { schema_id, ..self }
+    }
+
+    /// With the lines that a sink writes.
+    pub(crate) fn expecting(self, expected: Option<Template>) -> Self {
+        Self { expected, ..self }
     }
 
     /// The least size of a record.
@@ -92,19 +126,32 @@ impl Generator {
         match data {
             Data::Text => 12,
             Data::Json => 84,
+            Data::JsonWide => 800,
         }
+    }
+
+    /// Whether a record's number stands in it in this form.
+    pub(crate) fn is_numbered(&self, form: Form) -> bool {
+        let expected = self.expected.as_ref();
+        form != Form::Expected || expected.is_some_and(Template::is_numbered)
     }
 
     /// Appends record `index` in `form`.
     pub(crate) fn append(&self, index: u64, form: Form, out: &mut Vec<u8>) {
         match form {
             Form::Plain => self.plain(index, out),
-            Form::JavaMap => {
-                let keys = java_order(&["id", "name", "amount", "active", "note"], 16);
-                self.java_map(index, keys.iter().map(|key| (*key, *key)), out);
+            Form::JavaMap => self.members(index, &self.java_map, (b"{", b", "), out),
+            Form::Struct => self.members(index, self.data.members(), (b"Struct{", b","), out),
+            Form::Expected => {
+                if let Some(expected) = &self.expected {
+                    expected.append(index, out, |member, out| self.content(index, member, out));
+                }
             }
-            Form::TransformedMap => self.java_map(index, transformed_order(), out),
-            Form::TransformedStruct => self.structure(index, out),
+            Form::Avro => {
+                let mut note = Vec::with_capacity(self.rest);
+                self.fill(words_of(index, "note"), self.rest, &mut note);
+                avro::append(self.schema_id, index, &note, out);
+            }
             Form::StructEnvelope => {
                 out.extend_from_slice(br#"{"schema":"#);
                 out.extend_from_slice(SCHEMA);
@@ -137,70 +184,50 @@ impl Generator {
             Data::Text => {
                 append_digits(number, out);
                 out.push(b' ');
-                self.fill(index, self.size - (out.len() - start), out);
+                self.fill(mix(index), self.size - (out.len() - start), out);
             }
-            Data::Json => {
-                let fields = Fields::of(index);
-                out.extend_from_slice(b"{\"id\":");
-                append_digits(number, out);
-                out.extend_from_slice(b",\"name\":\"user-");
-                append_digits(fields.user, out);
-                out.extend_from_slice(b"\",\"amount\":");
-                fields.append_amount(out);
-                out.extend_from_slice(b",\"active\":true,\"note\":\"");
-                self.fill(index, self.size - (out.len() - start) - 2, out);
-                out.extend_from_slice(b"\"}");
-            }
+            Data::Json | Data::JsonWide => self.object(index, out),
         }
     }
 
-    /// The object's members as a Java map prints them: names that it prints, and those of the object.
-    fn java_map(
+    fn object(&self, index: u64, out: &mut Vec<u8>) {
+        for (at, member) in self.data.members().iter().enumerate() {
+            let (name, content) = member;
+            out.extend_from_slice(if at == 0 { b"{\"" } else { b",\"" });
+            out.extend_from_slice(name.as_bytes());
+            let quote: &[u8] = if content.is_text() { b"\"" } else { b"" };
+            out.extend_from_slice(b"\":");
+            out.extend_from_slice(quote);
+            self.content(index, *member, out);
+            out.extend_from_slice(quote);
+        }
+        out.push(b'}');
+    }
+
+    /// Members as Java prints them, with what stands before the first and before each other one.
+    fn members(
         &self,
         index: u64,
-        members: impl IntoIterator<Item = (&'static str, &'static str)>,
+        members: &[Member],
+        (first, next): (&[u8], &[u8]),
         out: &mut Vec<u8>,
     ) {
-        for (at, (name, member)) in members.into_iter().enumerate() {
-            out.extend_from_slice(if at == 0 { b"{" } else { b", " });
-            self.member(index, name, member, out);
+        for (at, member) in members.iter().enumerate() {
+            out.extend_from_slice(if at == 0 { first } else { next });
+            out.extend_from_slice(member.0.as_bytes());
+            out.push(b'=');
+            self.content(index, *member, out);
         }
         out.push(b'}');
     }
 
-    /// As a Connect struct prints itself.
-    fn structure(&self, index: u64, out: &mut Vec<u8>) {
-        for (at, (name, member)) in TRANSFORMED.iter().enumerate() {
-            out.extend_from_slice(if at == 0 { b"Struct{" } else { b"," });
-            self.member(index, name, member, out);
+    /// What a member holds, as text.
+    fn content(&self, index: u64, (name, content): Member, out: &mut Vec<u8>) {
+        match content {
+            Content::Words(count) => self.fill(words_of(index, name), count, out),
+            Content::Rest => self.fill(words_of(index, name), self.rest, out),
+            other => object::append(index, other, out),
         }
-        out.push(b'}');
-    }
-
-    fn member(&self, index: u64, name: &str, member: &str, out: &mut Vec<u8>) {
-        let fields = Fields::of(index);
-        out.extend_from_slice(name.as_bytes());
-        out.push(b'=');
-        match member {
-            "id" => append_digits(FIRST + index, out),
-            "name" => {
-                out.extend_from_slice(b"user-");
-                append_digits(fields.user, out);
-            }
-            "amount" => fields.append_amount(out),
-            "whole" => append_digits(fields.whole, out),
-            "active" => out.extend_from_slice(b"true"),
-            "origin" => out.extend_from_slice(b"perf"),
-            _ => self.note(index, out),
-        }
-    }
-
-    fn note(&self, index: u64, out: &mut Vec<u8>) {
-        let mut plain = Vec::with_capacity(self.size);
-        self.plain(index, &mut plain);
-        let note = plain.windows(8).position(|w| w == b"\"note\":\"");
-        let note = note.map_or(&[][..], |at| &plain[at + 8..plain.len() - 2]);
-        out.extend_from_slice(note);
     }
 
     fn quoted(&self, index: u64, out: &mut Vec<u8>) {
@@ -216,8 +243,9 @@ impl Generator {
         out.push(b'"');
     }
 
-    fn fill(&self, index: u64, count: usize, out: &mut Vec<u8>) {
-        let place = usize::try_from(mix(index) % PLACES as u64).unwrap_or(0);
+    /// Words from a place that the number names.
+    fn fill(&self, place: u64, count: usize, out: &mut Vec<u8>) {
+        let place = usize::try_from(place % PLACES as u64).unwrap_or(0);
         out.extend_from_slice(&self.filler[place..place + count]);
     }
 
@@ -238,36 +266,29 @@ impl Generator {
     }
 }
 
-/// What varies in an object beside its number; fixed widths all.
-struct Fields {
-    user: u64,
-    whole: u64,
-    cents: u64,
-}
-
-impl Fields {
-    fn of(index: u64) -> Self {
-        Self {
-            user: 100_000 + index % 899_999,
-            whole: 10_000 + index % 89_999,
-            // No final zero: Java would not print it.
-            cents: 10 * (index % 9) + 1 + index % 8,
-        }
-    }
-
-    fn append_amount(&self, out: &mut Vec<u8>) {
-        append_digits(self.whole, out);
-        out.push(b'.');
-        out.push(digit(self.cents / 10));
-        out.push(digit(self.cents));
-    }
+/// Bytes of an object without its rest.
+fn fixed_bytes(data: Data) -> usize {
+    let braces = 1;
+    let members = data.members().iter().map(|(name, content)| {
+        let mut value = Vec::new();
+        object::append(0, *content, &mut value);
+        let words = match content {
+            Content::Words(count) => *count,
+            _ => 0,
+        };
+        // Name in quotes, colon, what separates it, and quotes around a text.
+        let quotes = if content.is_text() { 2 } else { 0 };
+        name.len() + 4 + quotes + value.len() + words
+    });
+    braces + members.sum::<usize>()
 }
 
 fn digit(number: u64) -> u8 {
     b'0' + u8::try_from(number % 10).unwrap_or(0)
 }
 
-fn append_digits(mut number: u64, out: &mut Vec<u8>) {
+/// Appends a number in decimal digits.
+pub(crate) fn append_digits(mut number: u64, out: &mut Vec<u8>) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     while at == digits.len() || number > 0 {
@@ -278,35 +299,8 @@ fn append_digits(mut number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// Keys, given as they were put, in the order in which a `java.util.HashMap` with so many places gives
-/// them.
-fn java_order<'a>(keys: &[&'a str], places: u32) -> Vec<&'a str> {
-    let place = |key: &str| {
-        let hash = key.chars().fold(0_u32, |hash, letter| {
-            hash.wrapping_mul(31).wrapping_add(u32::from(letter))
-        });
-        (hash ^ (hash >> 16)) & (places - 1)
-    };
-    let mut keys = keys.to_vec();
-    keys.sort_by_key(|key| place(key));
-    keys
-}
-
-/// Order after the transforms, each of which copies what the one before made into a map of 8 places.
-fn transformed_order() -> Vec<(&'static str, &'static str)> {
-    let mut keys = java_order(&["id", "name", "amount", "active", "note"], 16);
-    keys.push("origin");
-    let inserted = java_order(&keys, 8);
-    let kept = inserted.iter().filter(|key| **key != "active");
-    let renamed: Vec<_> = kept
-        .map(|key| if *key == "name" { "user" } else { *key })
-        .collect();
-    let before = |name: &&str| TRANSFORMED.iter().find(|(after, _)| after == name).copied();
-    java_order(&renamed, 8).iter().filter_map(before).collect()
-}
-
 /// SplitMix64's finish: neighbouring numbers become unrelated ones.
-fn mix(number: u64) -> u64 {
+pub(crate) fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -336,34 +330,28 @@ pub(crate) fn index_of(record: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const OF_TEXTS: [Form; 3] = [Form::Plain, Form::JsonString, Form::JsonEnvelope];
+    const OF_OBJECTS: [Form; 2] = [Form::JavaMap, Form::Struct];
+
     #[test]
     fn records_have_their_size_and_number_in_every_form() {
-        let forms = [
-            Form::Plain,
-            Form::JsonString,
-            Form::JsonEnvelope,
-            Form::StructEnvelope,
-            Form::JavaMap,
-            Form::TransformedMap,
-            Form::TransformedStruct,
-        ];
         for (data, size) in [
             (Data::Text, 16),
             (Data::Text, 1_000_000),
             (Data::Json, 100),
             (Data::Json, 84),
+            (Data::JsonWide, 800),
+            (Data::JsonWide, 1000),
         ] {
             let generator = Generator::new(data, size);
+            let mut forms = OF_TEXTS.to_vec();
+            if data != Data::Text {
+                forms.extend(OF_OBJECTS);
+            }
+            if data == Data::Json {
+                forms.push(Form::StructEnvelope);
+            }
             for form in forms {
-                let of_objects = [
-                    Form::StructEnvelope,
-                    Form::JavaMap,
-                    Form::TransformedMap,
-                    Form::TransformedStruct,
-                ];
-                if data == Data::Text && of_objects.contains(&form) {
-                    continue;
-                }
                 for index in [0, 1, 9, 123_456_789] {
                     let mut record = Vec::new();
                     generator.append(index, form, &mut record);
@@ -396,38 +384,53 @@ mod tests {
         }
     }
 
+    fn text(generator: &Generator, form: Form) -> String {
+        let mut out = Vec::new();
+        generator.append(3, form, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
     #[test]
-    fn transformed_objects_are_what_the_transforms_make() {
+    fn a_struct_and_its_envelope_have_the_members_in_their_order() {
         let generator = Generator::new(Data::Json, 84);
-        let text = |form| {
-            let mut out = Vec::new();
-            generator.append(3, form, &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        let map = text(Form::TransformedMap);
-        for member in [
-            "id=1000000003",
-            "user=user-100003",
-            "amount=10003",
-            "origin=perf",
-        ] {
-            assert!(map.contains(member), "{map}");
-        }
-        assert!(!map.contains("active") && !map.contains("name="), "{map}");
-        let structure = text(Form::TransformedStruct);
-        let start = "Struct{id=1000000003,user=user-100003,amount=10003,note=";
+        let structure = text(&generator, Form::Struct);
+        let start = "Struct{id=1000000003,name=user-100003,amount=10003.34,active=true,note=";
         assert!(structure.starts_with(start), "{structure}");
-        assert!(structure.ends_with(",origin=perf}"), "{structure}");
         let envelope: serde_json::Value =
-            serde_json::from_str(&text(Form::StructEnvelope)).unwrap();
+            serde_json::from_str(&text(&generator, Form::StructEnvelope)).unwrap();
         assert_eq!(envelope["payload"]["name"], "user-100003");
         let fields = envelope["schema"]["fields"].as_array().unwrap();
         assert_eq!(fields.len(), 5);
     }
 
     #[test]
+    fn a_wide_object_has_22_members_most_of_them_short() {
+        let generator = Generator::new(Data::JsonWide, 1000);
+        let object: serde_json::Value =
+            serde_json::from_str(&text(&generator, Form::Plain)).unwrap();
+        let members = object.as_object().unwrap();
+        assert_eq!(members.len(), 22);
+        assert_eq!(object["ts"], 1_000_000_003_123_u64);
+        let lengths = members.values().map(|value| value.to_string().len());
+        assert!(lengths.max().unwrap() < 300);
+    }
+
+    #[test]
+    fn an_expected_line_is_filled_from_the_record() {
+        let line = "{n=${note}, user=${name}}";
+        let template = Template::parse(line, SMALL).unwrap();
+        let generator = Generator::new(Data::Json, 100).expecting(Some(template));
+        let plain: serde_json::Value =
+            serde_json::from_str(&text(&generator, Form::Plain)).unwrap();
+        let note = plain["note"].as_str().unwrap();
+        let expected = format!("{{n={note}, user=user-100003}}");
+        assert_eq!(text(&generator, Form::Expected), expected);
+        assert!(!generator.is_numbered(Form::Expected) && generator.is_numbered(Form::Plain));
+    }
+
+    #[test]
     fn least_sizes_are_possible() {
-        for data in [Data::Text, Data::Json] {
+        for data in [Data::Text, Data::Json, Data::JsonWide] {
             let size = Generator::least(data);
             assert_eq!(Generator::new(data, size).length(Form::Plain), size);
         }

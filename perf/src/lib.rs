@@ -11,6 +11,8 @@
 //!
 //! A package of its own, so that what measuring needs never reaches a user's build.
 
+mod avro;
+mod axis;
 pub mod cli;
 mod compare;
 mod embedded;
@@ -21,18 +23,22 @@ mod interrupt;
 mod latency;
 mod lines;
 mod machine;
+mod object;
 mod page_cache;
 mod progress;
+mod registry;
 pub mod report;
 pub mod results;
 mod rounds;
 mod sampler;
 mod scenario;
 mod session;
+mod settings;
 mod smoke;
 mod start_up;
 mod steady;
 mod systems;
+mod template;
 mod throughput;
 mod topics;
 mod verify;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use testbed::{ClusterOptions, Jvm, Kafka, KafkaCluster, Properties};
@@ -9,6 +10,7 @@ use testbed::{ClusterOptions, Jvm, Kafka, KafkaCluster, Properties};
 use crate::error::{Error, Naming, Result};
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::registry::Registry;
 use crate::sampler::Sampler;
 use crate::systems::Programs;
 use crate::topics::Topics;
@@ -36,6 +38,7 @@ pub(crate) struct Session {
     prefix: String,
     number: u64,
     scratch: TempDir,
+    registry: Option<Arc<Registry>>,
     _cluster: Option<KafkaCluster>,
 }
 
@@ -98,6 +101,7 @@ impl Session {
             prefix: format!("perf{}", std::process::id()),
             number: 0,
             scratch,
+            registry: None,
             bootstrap,
             _cluster: cluster,
         })
@@ -106,6 +110,20 @@ impl Session {
     /// Where files and data go.
     pub(crate) fn scratch(&self) -> &Path {
         self.scratch.path()
+    }
+
+    /// A schema registry; started when it is asked for first.
+    ///
+    /// # Errors
+    /// Java or Maven are missing, or it does not start.
+    pub(crate) fn registry(&mut self) -> Result<Arc<Registry>> {
+        if let Some(registry) = &self.registry {
+            return Ok(Arc::clone(registry));
+        }
+        self.progress.say("starting a schema registry");
+        let registry = Arc::new(Registry::start()?);
+        self.registry = Some(Arc::clone(&registry));
+        Ok(registry)
     }
 
     /// A name that no other run has, also not on a user's brokers.

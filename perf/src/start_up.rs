@@ -68,6 +68,7 @@ pub(crate) fn start(
         output_topic: String::new(),
         output_file: dir.join("output.txt"),
         plugin_path: kafka.map(testbed::Kafka::plugin_path),
+        registry: None,
     };
     let launch = systems::launch(system, &session.programs, &job)?;
     run.commands = vec![systems::in_shell_words(&launch.command)];

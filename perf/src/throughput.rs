@@ -5,6 +5,7 @@
 //! instant. A run that takes longer than its budget is measured on what it did in that time.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -14,9 +15,11 @@ use crate::error::{Error, Naming, Result};
 use crate::input::Generator;
 use crate::interrupt;
 use crate::page_cache;
+use crate::registry::Registry;
 use crate::results::{Run, Sample, Span};
 use crate::scenario::{Flow, Scenario};
 use crate::session::Session;
+use crate::settings::Converter;
 use crate::steady::{self, Point};
 use crate::systems::{self, Job, System};
 use crate::topics::{Fill, compression};
@@ -36,6 +39,8 @@ pub(crate) struct Input {
     generator: Generator,
     dir: TempDir,
     topic: Option<String>,
+    /// Of values in Avro.
+    registry: Option<Arc<Registry>>,
 }
 
 impl Input {
@@ -43,9 +48,10 @@ impl Input {
     pub(crate) fn prepare(session: &mut Session, scenario: &Scenario) -> Result<Self> {
         let settings = &scenario.settings;
         let mut input = Self {
-            generator: Generator::new(settings.data, settings.record_size),
+            generator: settings.generator().map_err(Error::Usage)?,
             dir: session.dir("input")?,
             topic: None,
+            registry: None,
         };
         match scenario.flow {
             Flow::FileToTopic | Flow::EmbeddedFiles => {
@@ -56,6 +62,12 @@ impl Input {
             }
             Flow::TopicToFile | Flow::TopicToTopic | Flow::TopicToNothing => {
                 let topic = session.unique("in");
+                if settings.converter == Converter::Avro {
+                    let registry = session.registry()?;
+                    let id = registry.register(&topic)?;
+                    input.generator = input.generator.with_schema(id);
+                    input.registry = Some(registry);
+                }
                 session
                     .wire
                     .create_topic(&topic, settings.partitions, &[])?;
@@ -210,6 +222,7 @@ fn job<'a>(session: &mut Session, scenario: &'a Scenario, input: &Input, dir: &'
         output_topic,
         output_file: dir.join("output.txt"),
         plugin_path: kafka.map(testbed::Kafka::plugin_path),
+        registry: input.registry.clone(),
     }
 }
 
@@ -407,9 +420,13 @@ fn verification(
     session.progress.begin("verifying", settings.records);
     match job.scenario.flow {
         Flow::TopicToFile | Flow::EmbeddedFiles => {
-            let mut tally = Tally::new(settings.records);
+            let form = settings.form_in_file();
+            let mut tally = match input.generator.is_numbered(form) {
+                true => Tally::new(settings.records),
+                false => Tally::by_place(settings.records),
+            };
             verify::read_lines(&job.output_file, &mut tally, whole)?;
-            Ok(tally.verdict(&expected(settings.form_in_file()), whole, "the file"))
+            Ok(tally.verdict(&expected(form), whole, "the file"))
         }
         Flow::TopicToNothing => {
             let found = destination(job, input).records(session, worker.pid())?;

@@ -101,6 +101,8 @@ impl Seen {
 pub(crate) struct Tally {
     seen: Seen,
     sum: u64,
+    /// Whether a record's number is its place among those found, not in it.
+    by_place: bool,
 }
 
 impl Tally {
@@ -109,13 +111,26 @@ impl Tally {
         Self {
             seen: Seen::new(records),
             sum: 0,
+            by_place: false,
+        }
+    }
+
+    /// For records that have no number and come in their order.
+    pub(crate) fn by_place(records: u64) -> Self {
+        Self {
+            by_place: true,
+            ..Self::new(records)
         }
     }
 
     /// A record as it was found.
     pub(crate) fn add(&mut self, record: &[u8]) {
         self.sum = self.sum.wrapping_add(checksum(record));
-        self.seen.add(index_of(record));
+        let number = match self.by_place {
+            true => Some(self.seen.found),
+            false => index_of(record),
+        };
+        self.seen.add(number);
     }
 
     /// The outcome. A run that was cut short is checked for what arrived: `whole` is false then.
@@ -233,6 +248,7 @@ pub(crate) fn in_words(verification: &Verification) -> String {
 mod tests {
     use super::*;
     use crate::input::Data;
+    use crate::template::Template;
 
     fn tally_of(change: impl Fn(&mut Vec<Vec<u8>>), whole: bool) -> Verification {
         tally_of_one_in(1, change, whole)
@@ -306,6 +322,33 @@ mod tests {
         let partial = tally_of(cut, false);
         assert!(holds(&partial));
         assert_eq!(partial.expected, 600);
+    }
+
+    #[test]
+    fn records_without_numbers_are_known_by_their_order() {
+        let template = Template::parse("note ${note}", Data::Json.members()).unwrap();
+        let generator = Generator::new(Data::Json, 100).expecting(Some(template));
+        let verdict = |indexes: &[u64], whole| {
+            let mut tally = Tally::by_place(4);
+            for index in indexes {
+                let mut record = Vec::new();
+                generator.append(*index, Form::Expected, &mut record);
+                tally.add(&record);
+            }
+            let expected = Expected {
+                generator: &generator,
+                form: Form::Expected,
+                records: 4,
+                one_of: 1,
+            };
+            holds(&tally.verdict(&expected, whole, "test"))
+        };
+        assert!(verdict(&[0, 1, 2, 3], true));
+        assert!(verdict(&[0, 1, 2], false));
+        assert!(!verdict(&[0, 1, 2], true));
+        assert!(!verdict(&[0, 2, 3], false));
+        assert!(!verdict(&[0, 1, 1, 3], true));
+        assert!(!verdict(&[0, 1, 2, 3, 3], true));
     }
 
     #[test]

@@ -76,6 +76,7 @@ pub(crate) fn measure(
         output_topic: output.clone(),
         output_file: dir.path().join("output.txt"),
         plugin_path: kafka.map(testbed::Kafka::plugin_path),
+        registry: None,
     };
     let outcome = with_worker(session, &job, system, run);
     if let Some(latency) = &mut run.latency {

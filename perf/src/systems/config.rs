@@ -1,19 +1,33 @@
 //! Worker and connector files, the same for Ringmain and for Apache's Connect except for names and ports.
+//! Of Avro each has a converter of its own: Confluent's class name, and Apicurio's converter, which reads
+//! the same bytes.
+
+use std::path::Path;
 
 use testbed::Properties;
 
 use super::{Job, System, cannot};
-use crate::error::{Naming, Result};
+use crate::error::{Error, Naming, Result};
 use crate::results::Kind;
-use crate::scenario::{Converter, Flow};
+use crate::scenario::Flow;
+use crate::settings::Converter;
 
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
+const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
+const APICURIO_AVRO: &str = "io.apicurio.registry.utils.converter.AvroConverter";
 
-/// Name and text of the files of a job, the worker's first.
-pub(super) fn files(system: System, job: &Job<'_>, port: u16) -> Result<Vec<(String, String)>> {
-    let mut files = vec![("worker.properties".to_owned(), worker(job, port).text())];
+/// Name and text of the files of a job, the worker's first. `plugins` is a directory of `plugin.path` beside
+/// that of Kafka's own.
+pub(super) fn files(
+    system: System,
+    job: &Job<'_>,
+    port: u16,
+    plugins: Option<&Path>,
+) -> Result<Vec<(String, String)>> {
+    let worker = worker(system, job, port, plugins)?;
+    let mut files = vec![("worker.properties".to_owned(), worker.text())];
     for (at, connector) in connectors(system, job)?.iter().enumerate() {
         files.push((format!("connector-{at}.properties"), connector.text()));
     }
@@ -24,32 +38,27 @@ pub(super) fn files(system: System, job: &Job<'_>, port: u16) -> Result<Vec<(Str
     Ok(files)
 }
 
-fn worker(job: &Job<'_>, port: u16) -> Properties {
+fn worker(system: System, job: &Job<'_>, port: u16, plugins: Option<&Path>) -> Result<Properties> {
     let settings = &job.scenario.settings;
-    let (converter, schemas) = match settings.converter {
-        Converter::String => (STRING, None),
-        Converter::Bytes => (BYTES, None),
-        Converter::Json | Converter::JsonObjects => (JSON, Some(false)),
-        Converter::JsonSchemas | Converter::JsonSchemasObjects => (JSON, Some(true)),
-    };
-    let key = if converter == BYTES { BYTES } else { STRING };
     let mut worker = Properties::new()
         .set("bootstrap.servers", &job.bootstrap)
-        .set("key.converter", key)
-        .set("value.converter", converter)
         .set(
             "offset.storage.file.filename",
             job.dir.join("offsets").display(),
         )
         .set("listeners", format!("http://127.0.0.1:{port}"));
-    if let Some(plugins) = &job.plugin_path {
+    if let Some(kafkas) = &job.plugin_path {
+        let path = [Some(kafkas.as_path()), plugins];
+        let path: Vec<String> = path
+            .iter()
+            .flatten()
+            .map(|dir| dir.display().to_string())
+            .collect();
         worker = worker
-            .set("plugin.path", plugins.display())
+            .set("plugin.path", path.join(","))
             .set("plugin.discovery", "service_load");
     }
-    if let Some(schemas) = schemas {
-        worker = worker.set("value.converter.schemas.enable", schemas);
-    }
+    worker = converters(worker, system, job)?;
     if settings.compression != "none" {
         worker = worker.set("producer.compression.type", &settings.compression);
     }
@@ -63,9 +72,46 @@ fn worker(job: &Job<'_>, port: u16) -> Properties {
         // Progress is what has been committed.
         worker = worker.set("offset.flush.interval.ms", 250);
     }
-    let more = &job.scenario.worker;
-    more.iter()
-        .fold(worker, |all, (key, value)| all.set(key, value))
+    let more = job.scenario.worker.iter();
+    Ok(more.fold(worker, |all, (key, value)| all.set(key, value)))
+}
+
+fn converters(worker: Properties, system: System, job: &Job<'_>) -> Result<Properties> {
+    let converter = job.scenario.settings.converter;
+    let key = if converter == Converter::Bytes {
+        BYTES
+    } else {
+        STRING
+    };
+    let worker = worker.set("key.converter", key);
+    let json = |schemas: bool| {
+        let json = worker.clone().set("value.converter", JSON);
+        json.set("value.converter.schemas.enable", schemas)
+    };
+    Ok(match converter {
+        Converter::String => worker.set("value.converter", STRING),
+        Converter::Bytes => worker.set("value.converter", BYTES),
+        Converter::Json | Converter::JsonObjects => json(false),
+        Converter::JsonSchemas | Converter::JsonSchemasObjects => json(true),
+        Converter::Avro => avro(worker, system, job)?,
+    })
+}
+
+/// Ids of the interface of Confluent's are what Apicurio calls ids of contents.
+fn avro(worker: Properties, system: System, job: &Job<'_>) -> Result<Properties> {
+    let missing = || Error::Usage("Avro needs topic to file, to have a schema registry".to_owned());
+    let registry = job.registry.as_ref().ok_or_else(missing)?;
+    if system != System::Connect {
+        return Ok(worker
+            .set("value.converter", AVRO)
+            .set("value.converter.schema.registry.url", registry.url()));
+    }
+    let prefix = "value.converter.apicurio.registry.";
+    Ok(worker
+        .set("value.converter", APICURIO_AVRO)
+        .set(&format!("{prefix}url"), registry.native_url())
+        .set(&format!("{prefix}as-confluent"), true)
+        .set(&format!("{prefix}use-id"), "contentId"))
 }
 
 fn connectors(system: System, job: &Job<'_>) -> Result<Vec<Properties>> {

@@ -8,10 +8,12 @@ mod ringmain;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use testbed::Kafka;
 
 use crate::error::{Error, Result};
+use crate::registry::Registry;
 use crate::results::SystemInfo;
 use crate::scenario::{Flow, Scenario};
 
@@ -124,6 +126,8 @@ pub(crate) struct Job<'a> {
     pub(crate) output_file: PathBuf,
     /// `plugin.path`; none without Apache's jars.
     pub(crate) plugin_path: Option<PathBuf>,
+    /// Of values in Avro.
+    pub(crate) registry: Option<Arc<Registry>>,
 }
 
 /// How a run's process is started.

@@ -9,7 +9,7 @@ use crate::error::{Naming, Result};
 
 pub(super) fn launch(programs: &Programs, job: &Job<'_>) -> Result<Launch> {
     let port = try_free_port().at("find a port for", job.dir)?;
-    let files = config::files(System::Ringmain, job, port)?;
+    let files = config::files(System::Ringmain, job, port, None)?;
     let mut command = Command::new(&programs.ringmain.0);
     command.arg("standalone").current_dir(job.dir);
     command.args(files.iter().map(|(name, _)| job.dir.join(name)));

@@ -1,18 +1,19 @@
 //! A schema registry on this machine: Apicurio Registry with the interface of Confluent's, in memory,
-//! fetched once with Maven; and the serializers of the Python package `confluent-kafka`, installed once
-//! into an environment of their own.
+//! and its converters for Apache's Connect, fetched once with Maven; and the serializers of the Python
+//! package `confluent-kafka`, installed once into an environment of their own.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::kafka::target_dir;
-use crate::{PATIENCE, Process, free_port, scratch_dir, wait_until};
+use crate::kafka::{Kafka, target_dir};
+use crate::process::{describe, output_files, try_scratch_dir};
+use crate::{PATIENCE, Process, try_free_port};
 
 /// Version of Apicurio Registry.
 const APICURIO: &str = "2.6.13.Final";
@@ -31,10 +32,12 @@ impl SchemaRegistry {
     /// Fetches what is missing, starts the registry on a free loopback port and waits until it answers.
     ///
     /// # Errors
-    /// Java or Maven are missing or cannot fetch it; says which.
+    /// Java or Maven are missing or cannot fetch it, or it does not start; says which.
     pub fn start() -> Result<Self, String> {
         let home = fetch()?;
-        let (port, dir) = (free_port(), scratch_dir("registry"));
+        let failed = |e: std::io::Error| format!("the registry cannot be started: {e}");
+        let port = try_free_port().map_err(failed)?;
+        let dir = try_scratch_dir("registry").map_err(failed)?;
         let mut command = Command::new("java");
         command
             .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"])
@@ -43,27 +46,42 @@ impl SchemaRegistry {
             .arg("-jar")
             .arg(home.join(format!("apicurio-registry-app-{APICURIO}-runner.jar")))
             .current_dir(dir.path());
-        let process = Process::spawn("registry", command, dir.path());
+        let (out, err) = output_files("registry", dir.path());
+        let printed = File::create(&out).map_err(failed)?;
+        command.stdin(Stdio::null()).stdout(printed);
+        let process = Process::try_spawn("registry", command, &out, &err).map_err(failed)?;
         let registry = Self {
             port,
             process,
             _dir: dir,
         };
-        wait_until("the schema registry to answer", PATIENCE, || {
-            let ended = registry.process.try_wait();
-            assert!(
-                ended.is_none(),
-                "the registry ended: {}",
-                registry.process.output()
-            );
-            registry.answers()
-        });
+        registry.wait()?;
         Ok(registry)
+    }
+
+    fn wait(&self) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.answers() {
+            if let Some(status) = self.process.try_wait() {
+                let (status, output) = (describe(status), self.process.output());
+                return Err(format!("the registry ended with {status}\n{output}"));
+            }
+            if Instant::now() > deadline {
+                return Err(format!("the registry gave no answer within {PATIENCE:?}"));
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+        Ok(())
     }
 
     /// What `schema.registry.url` is.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/apis/ccompat/v7", self.port)
+    }
+
+    /// What `apicurio.registry.url` is, of Apicurio's own converters.
+    pub fn native_url(&self) -> String {
+        format!("http://127.0.0.1:{}/apis/registry/v2", self.port)
     }
 
     fn answers(&self) -> bool {
@@ -82,29 +100,90 @@ impl SchemaRegistry {
 
 /// The directory with the registry's jars.
 fn fetch() -> Result<PathBuf, String> {
-    let home = target_dir()?.join(format!("apicurio-{APICURIO}"));
+    fetched(&format!("apicurio-{APICURIO}"), APICURIO, |home| {
+        let artifact = format!("io.apicurio:apicurio-registry-app:{APICURIO}:tar.gz:all");
+        let mut maven = Command::new("mvn");
+        maven
+            .args([
+                "-q",
+                "-B",
+                "dependency:copy",
+                "-Dmdep.overWriteSnapshots=false",
+            ])
+            .arg(format!("-Dartifact={artifact}"))
+            .arg(format!("-DoutputDirectory={}", home.display()));
+        run(&mut maven, "Maven, to fetch Apicurio Registry")?;
+        let archive = home.join(format!("apicurio-registry-app-{APICURIO}-all.tar.gz"));
+        let mut tar = Command::new("tar");
+        tar.arg("-xzf").arg(&archive).arg("-C").arg(home);
+        run(&mut tar, "tar, to unpack Apicurio Registry")
+    })
+}
+
+/// A directory for `plugin.path` of Apache's Connect with Apicurio's converters, e.g.
+/// `io.apicurio.registry.utils.converter.AvroConverter`, and all that they need. Kafka's own tool adds the
+/// manifests of services that they lack.
+///
+/// # Errors
+/// Maven is missing or cannot fetch them.
+pub fn fetch_converters(kafka: &Kafka) -> Result<PathBuf, String> {
+    let pom = converters_pom();
+    let home = fetched(&format!("apicurio-converters-{APICURIO}"), &pom, |home| {
+        let file = home.join("pom.xml");
+        fs::write(&file, &pom).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+        let jars = home.join("plugins/apicurio-converters");
+        let mut maven = Command::new("mvn");
+        maven
+            .args(["-q", "-B", "-f"])
+            .arg(&file)
+            .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+            .arg(format!("-DoutputDirectory={}", jars.display()));
+        run(&mut maven, "Maven, to fetch Apicurio's converters")?;
+        let mut sync = kafka.java(256, "WARN");
+        sync.args(["org.apache.kafka.tools.ConnectPluginPath", "sync-manifests"])
+            .arg("--plugin-location")
+            .arg(&jars);
+        run(&mut sync, "Kafka's connect-plugin-path, for manifests")
+    })?;
+    Ok(home.join("plugins"))
+}
+
+/// The converters without what Connect brings itself.
+fn converters_pom() -> String {
+    let connects = ["connect-api", "connect-json", "kafka-clients"];
+    let exclusions = connects.map(|artifact| {
+        format!(
+            "<exclusion><groupId>org.apache.kafka</groupId>\
+             <artifactId>{artifact}</artifactId></exclusion>"
+        )
+    });
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n  \
+         <modelVersion>4.0.0</modelVersion>\n  \
+         <groupId>ringmain</groupId><artifactId>converters-for-perf</artifactId>\
+         <version>1</version><packaging>pom</packaging>\n  \
+         <dependencies><dependency><groupId>io.apicurio</groupId>\
+         <artifactId>apicurio-registry-utils-converter</artifactId><version>{APICURIO}</version>\
+         <exclusions>{}</exclusions></dependency></dependencies>\n</project>\n",
+        exclusions.concat()
+    )
+}
+
+/// A directory in the target directory, made by `make` unless it was made so before: `stamp` says what
+/// is in it.
+fn fetched(
+    name: &str,
+    stamp: &str,
+    make: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
+    let home = target_dir()?.join(name);
     let _lock = lock(&home)?;
-    let stamp = home.join("stamp");
-    if stamp.exists() {
+    let file = home.join("stamp");
+    if fs::read_to_string(&file).is_ok_and(|was| was == stamp) {
         return Ok(home);
     }
-    let artifact = format!("io.apicurio:apicurio-registry-app:{APICURIO}:tar.gz:all");
-    let mut maven = Command::new("mvn");
-    maven
-        .args([
-            "-q",
-            "-B",
-            "dependency:copy",
-            "-Dmdep.overWriteSnapshots=false",
-        ])
-        .arg(format!("-Dartifact={artifact}"))
-        .arg(format!("-DoutputDirectory={}", home.display()));
-    run(&mut maven, "Maven, to fetch Apicurio Registry")?;
-    let archive = home.join(format!("apicurio-registry-app-{APICURIO}-all.tar.gz"));
-    let mut tar = Command::new("tar");
-    tar.arg("-xzf").arg(&archive).arg("-C").arg(&home);
-    run(&mut tar, "tar, to unpack Apicurio Registry")?;
-    fs::write(stamp, APICURIO).map_err(|e| e.to_string())?;
+    make(&home)?;
+    fs::write(file, stamp).map_err(|e| e.to_string())?;
     Ok(home)
 }
 
