@@ -29,6 +29,19 @@ use ringmain::task::tape::compile::{Entry, Plugin, compile};
 use ringmain::task::transformation_chain::{Condition, TransformationChain, TransformationStep};
 use ringmain::transforms::{PREDICATES, TRANSFORMS};
 
+/// What the scenarios of `perf/` do to the objects that they are of, see [`varied`].
+const OF_SCENARIO: &[Step] = &[
+    (
+        "InsertField$Value",
+        &[("static.field", "origin"), ("static.value", "perf")],
+    ),
+    (
+        "ReplaceField$Value",
+        &[("exclude", "active"), ("renames", "name:user")],
+    ),
+    ("Cast$Value", &[("spec", "id:string,amount:int32")]),
+];
+
 /// Records of a batch.
 const RECORDS: usize = 1000;
 
@@ -145,8 +158,25 @@ fn chain(steps: &[Step], predicate: Option<&Owned>, by_tape: bool) -> Transforma
     }
 }
 
+/// An object of the scenarios of `perf/`: 93 bytes, each value another one.
+fn varied(index: usize) -> String {
+    let user = 100_000 + index * 7919 % 899_999;
+    let cents = 10 * (index % 9) + 1 + index % 8;
+    let filler = &"alder birch cedar elm hickory"[index % 16..][..13];
+    format!(
+        "{{\"id\":{},\"name\":\"user-{user}\",\"amount\":{}.{cents:02},\"active\":true,\"note\":\"{filler}\"}}",
+        1_000_000_000 + index,
+        10_000 + index % 89_999,
+    )
+}
+
 /// The object again and again; nine of ten records have a header `drop`.
 fn fetched(object: &str) -> FetchedRecords {
+    fetched_of(|_| object.to_owned())
+}
+
+/// The same of objects by their number.
+fn fetched_of(object: impl Fn(usize) -> String) -> FetchedRecords {
     let mut builder = BatchBuilder::new(Vec::new(), CompressionConfig::NONE);
     let header = RecordHeader {
         key: b"drop",
@@ -154,6 +184,7 @@ fn fetched(object: &str) -> FetchedRecords {
     };
     for index in 0..RECORDS {
         let headers = if index % 10 == 0 { &[][..] } else { &[header] };
+        let object = object(index);
         builder.append(TIMESTAMP, None, Some(object.as_bytes()), headers);
     }
     builder.finish(&ProducerFields::NONE, 0).unwrap();
@@ -210,13 +241,44 @@ fn with_form(chain: TransformationChain, form: SinkForm) -> SinkConversion {
     SinkConversion::new(converters, chain, form)
 }
 
+/// The two scenarios of `perf/` that the tape is for, and the same objects without any transform.
+fn scenarios(c: &mut Criterion<CpuTime>) {
+    let mut group = c.benchmark_group("scenarios");
+    let fetched = fetched_of(varied);
+    let amount = Amount {
+        records: RECORDS,
+        bytes: RECORDS * varied(0).len(),
+    };
+    let predicate = by_header();
+    let filter: &[Step] = &[("Filter", &[])];
+    let chains = [
+        ("no transform", &[][..], None),
+        ("filter by header", filter, Some(&predicate)),
+        ("three transforms", OF_SCENARIO, None),
+    ];
+    for (name, steps, predicate) in chains {
+        let mut conversion = conversion(chain(steps, predicate, !steps.is_empty()));
+        let mut errors = ErrorHandler::new("bench-0".to_owned(), ErrorPolicy::default());
+        let metrics = TaskMetrics::new();
+        stage(&mut group, name, amount, || {
+            let done = conversion.convert(black_box(again(&fetched)), &mut errors, &metrics);
+            black_box(done.now_or_never().unwrap().unwrap());
+        });
+    }
+    group.finish();
+}
+
+fn by_header() -> Owned {
+    (
+        class("predicates.HasHeaderKey"),
+        config(&[("name", "drop")]),
+    )
+}
+
 fn measure(c: &mut Criterion<CpuTime>, by_tape: bool) {
     let road = if by_tape { "tape" } else { "struct" };
     let large = kilobyte();
-    let predicate = (
-        class("predicates.HasHeaderKey"),
-        config(&[("name", "drop")]),
-    );
+    let predicate = by_header();
     let filter: &[Step] = &[("Filter", &[])];
     let filters = ("Filter by header", filter, Some(&predicate));
     let all = CHAINS.iter().map(|(name, steps)| (*name, *steps, None));
@@ -288,6 +350,6 @@ fn by_struct(c: &mut Criterion<CpuTime>) {
 criterion_group! {
     name = benches;
     config = common::by_cpu_time();
-    targets = parsers, by_tape, by_struct
+    targets = scenarios, parsers, by_tape, by_struct
 }
 criterion_main!(benches);

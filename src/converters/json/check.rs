@@ -1,6 +1,10 @@
 //! Whether a text surely is JSON, for records that nobody looks into: in a third of the time that
 //! [`super::parser`] takes to make nodes.
 
+use super::parser::Document;
+use super::scan;
+use super::shapes::Shapes;
+
 /// Containers within each other that are followed here.
 const DEPTH: u32 = 64;
 /// Longest text or number that is followed here, far below Jackson's limits.
@@ -8,14 +12,81 @@ const LONGEST: usize = 4096;
 /// Digits of a number that is followed here.
 const DIGITS: usize = 300;
 
+/// Texts of no known shape for each one whose shape is kept, so that where no text is like the others next
+/// to no time goes into shapes that are not met again.
+const LESSON: u32 = 64;
+/// The most that are saved up, and what there is at first.
+const MOST_CREDIT: u32 = 64 * LESSON;
+
+/// Tells JSON, and remembers how objects look: of one that looks like another that came before, only the
+/// values are looked at.
+#[derive(Debug)]
+pub(crate) struct JsonCheck {
+    shapes: Shapes<()>,
+    credit: u32,
+}
+
+impl JsonCheck {
+    /// Knows no shapes yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            shapes: Shapes::new(),
+            credit: MOST_CREDIT,
+        }
+    }
+
+    /// See [`is_surely_json`].
+    #[inline]
+    pub(crate) fn is_surely_json(&mut self, input: &[u8]) -> bool {
+        self.has_known_shape(input) || self.look(input)
+    }
+
+    /// Whether `input` is an object that looks like one that came before.
+    #[inline]
+    fn has_known_shape(&mut self, input: &[u8]) -> bool {
+        let mut cursor = Cursor {
+            bytes: input,
+            at: 0,
+        };
+        let mut fork = 0;
+        loop {
+            let rest = input.get(cursor.at..).unwrap_or_default();
+            let Some(step) = self.shapes.step(fork, rest) else {
+                return false;
+            };
+            cursor.at += step.len;
+            if step.shape.is_some() {
+                return cursor.at == input.len();
+            }
+            if cursor.whole().is_none() {
+                return false;
+            }
+            fork = step.fork;
+        }
+    }
+
+    fn look(&mut self, input: &[u8]) -> bool {
+        let is_json = is_surely_json(input);
+        self.credit = MOST_CREDIT.min(self.credit + 1);
+        if is_json && self.credit >= LESSON {
+            self.credit -= LESSON;
+            Document::default().learn(input, &mut self.shapes);
+        }
+        is_json
+    }
+}
+
 /// Whether `input` is one JSON value of the usual kind: ASCII, no escapes by number, no exponents, little
-/// nesting. [`super::Document::parse`] takes all of these; `false` says nothing.
-pub(crate) fn is_surely_json(input: &[u8]) -> bool {
+/// nesting. [`Document::parse`] takes all of these; `false` says nothing.
+fn is_surely_json(input: &[u8]) -> bool {
     let mut cursor = Cursor {
         bytes: input,
         at: 0,
     };
-    cursor.value().is_some() && cursor.at == input.len()
+    cursor.blanks();
+    let whole = cursor.whole();
+    cursor.blanks();
+    whole.is_some() && cursor.at == input.len()
 }
 
 struct Cursor<'a> {
@@ -24,37 +95,49 @@ struct Cursor<'a> {
 }
 
 impl Cursor<'_> {
-    /// Passes over a value and the blanks around it.
-    fn value(&mut self) -> Option<()> {
+    /// Passes over the value that begins here.
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "a call costs more than most values take"
+    )]
+    fn whole(&mut self) -> Option<()> {
+        match self.peek() {
+            b'"' => self.text(),
+            b'0'..=b'9' | b'-' => self.number(),
+            b'{' | b'[' => self.container(),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => None,
+        }
+    }
+
+    /// Passes over a container and all that is in it.
+    #[inline(never)]
+    fn container(&mut self) -> Option<()> {
         // A bit per container that is open, the innermost lowest: whether it is an object.
         let (mut objects, mut depth) = (0u64, 0u32);
         loop {
-            self.blanks();
             let first = self.peek();
-            match first {
-                b'"' => self.text()?,
-                b'0'..=b'9' | b'-' => self.number()?,
-                b'{' | b'[' => {
+            if let b'{' | b'[' = first {
+                self.at += 1;
+                self.blanks();
+                if self.peek() == first + 2 {
                     self.at += 1;
-                    self.blanks();
-                    if self.peek() == first + 2 {
-                        self.at += 1;
-                    } else {
-                        if depth == DEPTH {
-                            return None;
-                        }
-                        depth += 1;
-                        objects = objects << 1 | u64::from(first == b'{');
-                        if first == b'{' {
-                            self.name()?;
-                        }
-                        continue;
+                } else {
+                    if depth == DEPTH {
+                        return None;
                     }
+                    depth += 1;
+                    objects = objects << 1 | u64::from(first == b'{');
+                    if first == b'{' {
+                        self.name()?;
+                    }
+                    continue;
                 }
-                b't' => self.word(b"true")?,
-                b'f' => self.word(b"false")?,
-                b'n' => self.word(b"null")?,
-                _ => return None,
+            } else {
+                self.whole()?;
             }
             self.close(&mut objects, &mut depth)?;
             if depth == 0 {
@@ -66,21 +149,14 @@ impl Cursor<'_> {
     /// After a value: closes what ends here, up to the next value or the end of all.
     #[inline]
     fn close(&mut self, objects: &mut u64, depth: &mut u32) -> Option<()> {
-        loop {
+        while *depth > 0 {
             self.blanks();
-            if *depth == 0 {
-                return Some(());
-            }
             let is_object = *objects & 1 == 1;
             match (self.peek(), is_object) {
-                (b',', true) => {
+                (b',', _) => {
                     self.at += 1;
                     self.blanks();
-                    return self.name();
-                }
-                (b',', false) => {
-                    self.at += 1;
-                    return Some(());
+                    return if is_object { self.name() } else { Some(()) };
                 }
                 (b'}', true) | (b']', false) => {
                     self.at += 1;
@@ -90,6 +166,7 @@ impl Cursor<'_> {
                 _ => return None,
             }
         }
+        Some(())
     }
 
     /// A member's name and its colon.
@@ -104,21 +181,20 @@ impl Cursor<'_> {
             return None;
         }
         self.at += 1;
+        self.blanks();
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "a call costs more than most texts take"
+    )]
     fn text(&mut self) -> Option<()> {
         let start = self.at;
         self.at += 1;
         loop {
-            while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
-                let stop = first_stop(u64::from_le_bytes(*chunk));
-                self.at += stop;
-                if stop < 8 {
-                    break;
-                }
-            }
+            self.at = scan::text_end::<true>(self.bytes, self.at);
             match *self.bytes.get(self.at)? {
                 b'"' => {
                     self.at += 1;
@@ -131,13 +207,16 @@ impl Cursor<'_> {
                     }
                     self.at += 2;
                 }
-                0x20..0x80 => self.at += 1,
                 _ => return None,
             }
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[allow(
+        clippy::inline_always,
+        reason = "a call costs more than most numbers take"
+    )]
     fn number(&mut self) -> Option<()> {
         self.at += usize::from(self.peek() == b'-');
         let leading_zero = self.peek() == b'0';
@@ -157,11 +236,9 @@ impl Cursor<'_> {
 
     #[inline]
     fn digits(&mut self) -> usize {
-        let start = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        self.at - start
+        let count = scan::digits(self.bytes, self.at);
+        self.at += count;
+        count
     }
 
     #[inline]
@@ -185,27 +262,12 @@ impl Cursor<'_> {
     }
 }
 
-/// Place of the first byte that a text does not simply go on over: a quote, a backslash, a control
-/// character, one beyond ASCII; 8 if there is none.
-#[inline]
-fn first_stop(word: u64) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let found = (quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
-        | (word.wrapping_sub(ONES * 0x20) & !word)
-        | word;
-    // The lowest high bit is exact: a carry comes only from below.
-    (found & (ONES * 0x80)).trailing_zeros() as usize / 8
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::super::Document;
-    use super::is_surely_json;
+    use super::{JsonCheck, is_surely_json};
 
     #[test]
     fn usual_texts_are_known_for_json() {
@@ -331,5 +393,64 @@ mod tests {
                 prop_assert!(Document::default().parse(&damaged).is_ok());
             }
         }
+
+        #[test]
+        fn objects_of_known_shapes_have_to_be_json_too(
+            known in prop::collection::vec(documents(), 1..4),
+            which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), byte: u8
+        ) {
+            let mut check = JsonCheck::new();
+            for text in &known {
+                prop_assert!(check.is_surely_json(text.as_bytes()));
+            }
+            for text in &known {
+                let is_object = text.starts_with('{');
+                prop_assert_eq!(check.has_known_shape(text.as_bytes()), is_object, "{}", text);
+                prop_assert!(check.is_surely_json(text.as_bytes()));
+            }
+            let mut damaged = which.get(&known).clone().into_bytes();
+            let at = at.index(damaged.len());
+            damaged[at] = byte;
+            prop_assert!(!check.has_known_shape(&damaged) || is_surely_json(&damaged));
+            if check.is_surely_json(&damaged) {
+                prop_assert!(Document::default().parse(&damaged).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_known_shape_values_are_looked_at_and_the_end() {
+        let mut check = JsonCheck::new();
+        assert!(check.is_surely_json(br#" {"id":1, "on" : true} "#));
+        assert!(check.is_surely_json(br#"{"id":1,"on":true}"#));
+        for text in [
+            r#"{"id":-7.25,"on":"text"}"#,
+            r#"{"id":[1,{"a":[]}],"on":{}}"#,
+            r#"{"id":null,"on":false}"#,
+        ] {
+            assert!(check.has_known_shape(text.as_bytes()), "{text}");
+        }
+        for text in [
+            r#"{"id":,"on":true}"#,
+            r#"{"id":1,"on":true}}"#,
+            r#"{"id":1,"on":truex}"#,
+            r#"{"id":01,"on":true}"#,
+            r#"{"id":1x,"on":true}"#,
+            r#"{"id":"1,"on":true}"#,
+            r#"{"id":1,"on":true"#,
+            r#"{"id":1,"on":[}"#,
+            r#"{"id":1,"on":"ends"#,
+        ] {
+            assert!(!check.is_surely_json(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_no_text_is_like_another_few_shapes_are_learnt() {
+        let mut check = JsonCheck::new();
+        for index in 0..100_000 {
+            assert!(check.is_surely_json(format!(r#"{{"name {index}":1}}"#).as_bytes()));
+        }
+        assert!(check.credit < 2 * super::LESSON);
     }
 }

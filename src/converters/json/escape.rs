@@ -1,6 +1,7 @@
 //! JSON texts: finding their end, undoing and making escapes, and encodings other than UTF-8.
 
 use super::parser::ParseError;
+use super::scan::text_end;
 #[cfg(target_arch = "x86_64")]
 use super::wide::{Stop, Vectors};
 use super::window::{EMPTY, PADDED, Unescaped, Window};
@@ -13,49 +14,13 @@ pub(super) struct EscapeError {
     pub(super) what: &'static str,
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
-
-/// The lowest high bit set marks the first byte that is a quote, a backslash or below 0x20.
-#[inline]
-fn special_mask(word: u64) -> u64 {
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let found = (quote.wrapping_sub(ONES) & !quote)
-        | (backslash.wrapping_sub(ONES) & !backslash)
-        | (word.wrapping_sub(ONES * 0x20) & !word);
-    found & HIGHS
-}
-
-/// Position of the first quote, backslash or control character from `at` on; the length if none.
-#[inline]
-pub(super) fn find_special(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes
-        .get(at..at + 8)
-        .and_then(|chunk| chunk.first_chunk::<8>())
-    {
-        let mask = special_mask(u64::from_le_bytes(*chunk));
-        if mask != 0 {
-            return at + (mask.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = bytes.get(at) {
-        if *byte < 0x20 || *byte == b'"' || *byte == b'\\' {
-            return at;
-        }
-        at += 1;
-    }
-    at
-}
-
 /// Unescapes the text whose first character is at `start` and appends it to `out`. Gives the position
 /// after the closing quote. A lone surrogate becomes `?`.
 pub(super) fn unescape(source: &str, start: usize, out: &mut String) -> Result<usize, EscapeError> {
     let bytes = source.as_bytes();
     let mut at = start;
     loop {
-        let special = find_special(bytes, at);
+        let special = text_end::<false>(bytes, at);
         out.push_str(source.get(at..special).unwrap_or(""));
         at = special;
         match bytes.get(at) {
@@ -419,7 +384,7 @@ pub(super) fn unescape_by_window(bytes: &[u8], out: &mut Vec<u8>) -> Option<usiz
 fn unescape_utf8(bytes: &[u8], mut at: usize, out: &mut Vec<u8>) -> Option<usize> {
     let from = at;
     loop {
-        let end = find_special(bytes, at);
+        let end = text_end::<false>(bytes, at);
         out.extend_from_slice(bytes.get(at..end)?);
         match bytes.get(end)? {
             b'"' => {

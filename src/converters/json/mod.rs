@@ -11,7 +11,9 @@ mod decimal;
 mod envelope;
 mod escape;
 mod parser;
+mod plain;
 mod reader;
+mod scan;
 mod schema;
 mod shapes;
 mod text;
@@ -23,7 +25,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::check::is_surely_json;
+pub(crate) use self::check::JsonCheck;
 pub(crate) use self::decimal::fraction;
 pub(crate) use self::parser::{Document, Kind, View};
 pub(crate) use self::reader::long;

@@ -8,11 +8,12 @@
 //! that when it turns the text into bytes.
 
 use super::escape::{self, EscapeError};
+use super::scan;
 
 const MAX_DEPTH: usize = 1000;
-const MAX_NUMBER_DIGITS: usize = 1000;
+pub(super) const MAX_NUMBER_DIGITS: usize = 1000;
 const MAX_NAME_BYTES: usize = 50_000;
-const MAX_TEXT_UNITS: usize = 20_000_000;
+pub(super) const MAX_TEXT_UNITS: usize = 20_000_000;
 /// Buffers that a large record made larger than this go back once a small one comes.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -174,6 +175,10 @@ pub(super) fn plain_utf8(input: &[u8]) -> Option<&str> {
     if matches!(input, [0xef, 0xbb, 0xbf, _, ..] | [0, _, ..] | [_, 0, ..]) {
         return None;
     }
+    #[cfg(target_arch = "x86_64")]
+    if let Some(text) = super::wide::ascii(input) {
+        return Some(text);
+    }
     std::str::from_utf8(input).ok()
 }
 
@@ -247,6 +252,22 @@ impl<'a> View<'a> {
             self.source
         };
         append_range(whole.as_bytes(), node, out);
+    }
+
+    /// Appends an integer as Java prints it, if it has so few digits that no `long` overflows. False, with
+    /// nothing appended, if not.
+    #[inline]
+    pub(super) fn append_short_integer(self, index: usize, out: &mut Vec<u8>) -> bool {
+        let Some(node) = self.nodes.get(index).filter(|node| node.len < 19) else {
+            return false;
+        };
+        let source = self.source.as_bytes();
+        let is_zero = || node.len == 1 && source.get(node.start as usize) == Some(&b'0');
+        if node.flag && !is_zero() {
+            out.push(b'-');
+        }
+        append_range(source, node, out);
+        true
     }
 
     /// Appends the source text of a number: an integer without sign and leading zeros.
@@ -519,7 +540,7 @@ impl Parser<'_, '_> {
     #[inline]
     fn text_range(&mut self) -> Result<(bool, usize, usize), ParseError> {
         let start = self.at + 1;
-        let end = escape::find_special(self.bytes, start);
+        let end = scan::text_end::<false>(self.bytes, start);
         match self.bytes.get(end) {
             Some(b'"') => {
                 self.at = end + 1;
@@ -638,11 +659,9 @@ impl Parser<'_, '_> {
     /// Skips digits and counts them.
     #[inline]
     fn digits(&mut self) -> usize {
-        let from = self.at;
-        while self.peek().is_ascii_digit() {
-            self.at += 1;
-        }
-        self.at - from
+        let count = scan::digits(self.bytes, self.at);
+        self.at += count;
+        count
     }
 
     #[inline]
@@ -652,6 +671,12 @@ impl Parser<'_, '_> {
         {
             parent.len += 1;
         }
+        self.add(kind, flag, start, len);
+    }
+
+    /// A node that no other counts.
+    #[inline]
+    pub(super) fn add(&mut self, kind: Kind, flag: bool, start: usize, len: usize) {
         self.nodes.push(Node {
             kind,
             flag,

@@ -11,6 +11,7 @@
 use std::ops::Range;
 
 use super::parser::{Document, Kind, ParseError, Parser, View, narrow, plain_utf8};
+use super::scan::Literal;
 
 /// Members of the largest object that is kept as a shape.
 const MOST_MEMBERS: usize = 64;
@@ -36,18 +37,23 @@ pub(crate) struct Shapes<P> {
 struct Fork {
     /// What stands before it and after the value before.
     literal: Literal,
-    /// Where it goes on; what fitted last comes first.
+    /// Where it goes on.
     ways: Vec<u32>,
+    /// The way that fitted last; `u32::MAX` if there is none yet.
+    first: u32,
     /// The shape that ends here.
     shape: Option<u32>,
 }
 
-/// Bytes to compare with, the first 16 at once.
-#[derive(Debug)]
-struct Literal {
-    bytes: Box<[u8]>,
-    head: u128,
-    mask: u128,
+/// A way on that was taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// Where it leads to.
+    pub(super) fork: usize,
+    /// How many bytes fitted.
+    pub(super) len: usize,
+    /// The shape that ends there.
+    pub(super) shape: Option<u32>,
 }
 
 /// An object of a known shape.
@@ -83,20 +89,24 @@ impl<P: Default> Shapes<P> {
 
     /// The way on from `fork` that `rest` takes.
     #[inline]
-    fn step(&mut self, fork: usize, rest: &[u8]) -> Option<usize> {
-        let ways = &self.forks.get(fork)?.ways;
-        let fits = |way: &u32| {
-            let fork = self.forks.get(*way as usize);
-            fork.is_some_and(|fork| fork.literal.begins(rest))
-        };
-        let first = *ways.first()?;
-        if fits(&first) {
-            return Some(first as usize);
+    pub(super) fn step(&mut self, fork: usize, rest: &[u8]) -> Option<Step> {
+        let first = self.forks.get(fork)?.first;
+        match self.forks.get(first as usize) {
+            Some(way) if way.literal.begins(rest) => Some(way.step(first)),
+            _ => self.other_step(fork, rest),
         }
-        let found = 1 + ways.get(1..)?.iter().position(fits)?;
-        let ways = &mut self.forks.get_mut(fork)?.ways;
-        ways.swap(0, found);
-        ways.first().map(|way| *way as usize)
+    }
+
+    #[inline(never)]
+    fn other_step(&mut self, fork: usize, rest: &[u8]) -> Option<Step> {
+        let ways = &self.forks.get(fork)?.ways;
+        let found = *ways.iter().find(|way| {
+            let fork = self.forks.get(**way as usize);
+            fork.is_some_and(|fork| fork.literal.begins(rest))
+        })?;
+        self.forks.get_mut(fork)?.first = found;
+        let way = self.forks.get(found as usize)?;
+        Some(way.step(found))
     }
 
     /// Takes a shape in, unless it is too large to be kept.
@@ -120,7 +130,7 @@ impl<P: Default> Shapes<P> {
             let ways = &self.forks.get(at)?.ways;
             let same = |way: &&u32| {
                 let fork = self.forks.get(**way as usize);
-                fork.is_some_and(|fork| *fork.literal.bytes == *literal)
+                fork.is_some_and(|fork| fork.literal.bytes() == literal)
             };
             at = match ways.iter().find(same) {
                 Some(way) => *way as usize,
@@ -152,35 +162,21 @@ impl<P: Default> Shapes<P> {
 
 impl Fork {
     fn new(literal: &[u8]) -> Self {
-        let mut head = [0; 16];
-        let mut mask = [0; 16];
-        for (at, byte) in literal.iter().take(16).enumerate() {
-            head[at] = *byte;
-            mask[at] = 0xff;
-        }
         Self {
-            literal: Literal {
-                bytes: literal.into(),
-                head: u128::from_le_bytes(head),
-                mask: u128::from_le_bytes(mask),
-            },
+            literal: Literal::new(literal),
             ways: Vec::new(),
+            first: u32::MAX,
             shape: None,
         }
     }
-}
 
-impl Literal {
-    /// Whether `rest` begins with it. Calls of `memcmp` cost more than most names take.
+    /// The step that leads here; it is `place`.
     #[inline]
-    fn begins(&self, rest: &[u8]) -> bool {
-        match (rest.first_chunk::<16>(), &*self.bytes) {
-            (Some(chunk), bytes) => {
-                u128::from_le_bytes(*chunk) & self.mask == self.head
-                    && (bytes.len() <= 16 || rest.starts_with(bytes))
-            }
-            (None, [only]) => rest.first() == Some(only),
-            (None, bytes) => rest.starts_with(bytes),
+    fn step(&self, place: u32) -> Step {
+        Step {
+            fork: place as usize,
+            len: self.literal.bytes().len(),
+            shape: self.shape,
         }
     }
 }
@@ -232,14 +228,16 @@ impl Parser<'_, '_> {
         self.open.push(0);
         let mut at = 0;
         loop {
-            at = shapes.step(at, self.bytes.get(self.at..)?)?;
-            let fork = shapes.forks.get(at)?;
-            self.at += fork.literal.bytes.len();
-            if fork.shape.is_some() {
-                return fork.shape;
+            let step = shapes.step(at, self.bytes.get(self.at..)?)?;
+            self.at += step.len;
+            if step.shape.is_some() {
+                return step.shape;
             }
+            at = step.fork;
             values.push(narrow(self.nodes.len()));
-            self.whole(1).ok()?;
+            if !self.plain() {
+                self.whole(1).ok()?;
+            }
         }
     }
 

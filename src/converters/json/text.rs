@@ -129,13 +129,10 @@ impl Printer {
 }
 
 fn print_integer(view: View<'_>, at: usize, out: &mut Vec<u8>) {
-    let (digits, negative) = view.integer(at);
-    if digits.len() < 19 {
-        if negative && digits != "0" {
-            out.push(b'-');
-        }
-        return view.append_number(at, out);
+    if view.append_short_integer(at, out) {
+        return;
     }
+    let (digits, negative) = view.integer(at);
     let magnitude = digits.bytes().fold(0u64, |sum, digit| {
         sum.wrapping_mul(10).wrapping_add(u64::from(digit & 0x0f))
     });

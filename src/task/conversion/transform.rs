@@ -9,7 +9,6 @@ use super::sink::SinkConversion;
 use crate::api::data::text;
 use crate::api::{ConnectError, ConnectRecord, SinkBatch, SinkForm, SliceColumn, SliceForm, Span};
 use crate::clients::FetchedRecords;
-use crate::converters::json::is_surely_json;
 use crate::metrics::TaskMetrics;
 use crate::record::RecordRef;
 use crate::shard::{PooledVec, take_vec};
@@ -24,6 +23,29 @@ struct Columns {
     spans: Vec<Span>,
     routed: Option<Vec<(Rc<str>, Option<i32>)>>,
     out: PooledVec,
+}
+
+impl Columns {
+    /// Takes a record in whose text, if it has any, has been appended to `out` from `start` on.
+    #[inline]
+    fn push(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+        start: usize,
+        (topic, span): (Rc<str>, Span),
+    ) {
+        if self.out.len() > start {
+            // As `Converter::read_texts` has it: sinks of lines take many at once.
+            self.out.push(b'\n');
+        }
+        self.offsets.push(record.offset);
+        self.timestamps.push(record.timestamp.max(-1));
+        self.spans.push(span);
+        if let Some(routed) = &mut self.routed {
+            routed.push((topic, Some(fetched.source.partition)));
+        }
+    }
 }
 
 impl SinkConversion {
@@ -90,46 +112,54 @@ impl SinkConversion {
         errors: &mut ErrorHandler,
         metrics: &TaskMetrics,
     ) -> Result<(), ConnectError> {
-        let mut dropped = 0;
-        for record in &fetched.records {
+        let mut next = 0;
+        while let Some(odd) = self.transform_run(tape, fetched, next, columns, metrics) {
+            let record = &fetched.records[odd];
             let start = columns.out.len();
-            let passed = match self.transform_one(tape, fetched, record, columns) {
-                Ok(passed) => passed,
-                Err(Odd) => {
-                    columns.out.truncate(start);
-                    let built = self.build_with_retries(fetched, record, errors).await;
-                    match built {
-                        Ok(built) => self.keep_built(built, record, columns)?,
-                        Err(failure) => {
-                            errors
-                                .failed(failure, Origin::Consumed { fetched, record })
-                                .await?;
-                            continue;
-                        }
-                    }
+            match self.build_with_retries(fetched, record, errors).await {
+                Ok(built) => match self.keep_built(built, record, columns)? {
+                    Some(passed) => columns.push(fetched, record, start, passed),
+                    None => metrics.add_filtered(1),
+                },
+                Err(failure) => {
+                    errors
+                        .failed(failure, Origin::Consumed { fetched, record })
+                        .await?;
                 }
-            };
-            match passed {
-                Some((topic, span)) => {
-                    if columns.out.len() > start {
-                        // As `Converter::read_texts` has it: sinks of lines take many at once.
-                        columns.out.push(b'\n');
-                    }
-                    columns.offsets.push(record.offset);
-                    columns.timestamps.push(record.timestamp.max(-1));
-                    columns.spans.push(span);
-                    if let Some(routed) = &mut columns.routed {
-                        routed.push((topic, Some(fetched.source.partition)));
-                    }
-                }
-                None => {
+            }
+            next = odd + 1;
+        }
+        Ok(())
+    }
+
+    /// Transforms records `from..` up to the first odd one; gives its index.
+    fn transform_run(
+        &mut self,
+        tape: &mut Tape,
+        fetched: &FetchedRecords,
+        from: usize,
+        columns: &mut Columns,
+        metrics: &TaskMetrics,
+    ) -> Option<usize> {
+        let records = fetched.records.iter().enumerate().skip(from);
+        let (mut dropped, mut odd) = (0, None);
+        for (index, record) in records {
+            let start = columns.out.len();
+            match self.transform_one(tape, fetched, record, columns) {
+                Ok(Some(passed)) => columns.push(fetched, record, start, passed),
+                Ok(None) => {
                     columns.out.truncate(start);
                     dropped += 1;
+                }
+                Err(Odd) => {
+                    columns.out.truncate(start);
+                    odd = Some(index);
+                    break;
                 }
             }
         }
         metrics.add_filtered(dropped);
-        Ok(())
+        odd
     }
 
     /// Topic and value of a record after its transforms; `None` when it was dropped.
@@ -144,7 +174,6 @@ impl SinkConversion {
         let FetchedRecords { source, buffer, .. } = fetched;
         let checks_key = !record.key.is_null() && self.plan.key != Road::Slice;
         self.check_key(&source.topic, record, buffer, checks_key)
-            .and_then(|()| self.check_headers(&source.topic, record, buffer))
             .map_err(|_| Odd)?;
         let incoming = Incoming {
             topic: &source.topic,
@@ -157,12 +186,21 @@ impl SinkConversion {
                 count: record.header_count,
             },
         };
+        let unseen = match self.plan.value {
+            Road::Tape => tape.drops_unseen(&incoming)?,
+            _ => None,
+        };
+        let knows_headers = unseen.is_some_and(|unseen| unseen.knows_headers);
+        if record.header_count > 0 && !(knows_headers && self.converters.header.reads_anything()) {
+            self.check_headers(&source.topic, record, buffer)
+                .map_err(|_| Odd)?;
+        }
         let start = columns.out.len();
         let routed = |passed: Option<Passed>, span| passed.map(|passed| (passed.topic, span));
         match self.plan.value {
             Road::Tape => {
                 let value = record.value.of(buffer);
-                if tape.drops_unseen(&incoming)? && value.is_none_or(is_surely_json) {
+                if unseen.is_some() && value.is_none_or(|value| tape.is_surely_json(value)) {
                     return Ok(None);
                 }
                 let out = (self.form == SinkForm::Text).then_some(&mut *columns.out);

@@ -31,6 +31,8 @@ mod value;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod prefilter_tests;
+#[cfg(test)]
 mod tests;
 
 use std::rc::Rc;
@@ -44,7 +46,7 @@ pub(in crate::task) use self::record::RawHeaders;
 use self::record::{HeaderEdit, TapeRecord};
 use self::value::Val;
 use crate::api::Span;
-use crate::converters::json::{Document, Printer, View};
+use crate::converters::json::{Document, JsonCheck, Printer, View};
 
 /// Buffers that a large record made larger than this are given back.
 const KEPT_BYTES: usize = 4 << 20;
@@ -75,6 +77,8 @@ pub struct Tape {
     edits: Vec<HeaderEdit>,
     /// For objects of known shapes, if all operations can be planned.
     plans: Option<Plans>,
+    /// For values that nobody looks into.
+    check: JsonCheck,
     /// The configuration's texts, for buffers that start anew.
     constants: Vec<u8>,
 }
@@ -108,6 +112,7 @@ impl Tape {
             printer: Printer::default(),
             value: Maps::new(constants.clone()),
             edits: Vec::new(),
+            check: JsonCheck::new(),
             constants,
         }
     }

@@ -13,7 +13,7 @@ use crate::record::headers;
 pub(in crate::task) struct RawHeaders<'a> {
     /// What `span` is a range of.
     pub(in crate::task) buffer: &'a [u8],
-    /// Headers on the wire, well-formed.
+    /// Headers on the wire.
     pub(in crate::task) span: Span,
     /// How many.
     pub(in crate::task) count: u32,
@@ -27,6 +27,16 @@ impl RawHeaders<'_> {
             && headers(self.buffer, self.span, self.count)
                 .map_while(Result::ok)
                 .any(|header| header.key == name.as_bytes())
+    }
+
+    /// Whether there is one of this name; `None` if they are malformed.
+    #[inline]
+    pub(super) fn has_among_all(&self, name: &str) -> Option<bool> {
+        let mut all = headers(self.buffer, self.span, self.count);
+        all.try_fold(false, |found, header| {
+            let key = header.ok()?.key;
+            Some(found | (key == name.as_bytes()))
+        })
     }
 }
 
