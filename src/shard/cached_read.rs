@@ -57,9 +57,10 @@ mod tests {
 
     #[test]
     fn a_read_that_fails_is_an_error() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = File::open(dir.path()).unwrap();
-        let read = read_cached(&file, &mut [0; 4], 0);
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        let path = tempfile::NamedTempFile::new().unwrap();
+        let write_only = std::fs::OpenOptions::new().write(true).open(path.path());
+        let read = read_cached(&write_only.unwrap(), &mut [0; 4], 0);
+        let error = read.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::BADF.raw_os_error()));
     }
 }
