@@ -58,14 +58,9 @@ pub trait Converter {
     /// Data errors with Apache's texts.
     fn read(&mut self, topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError>;
 
-    /// Whether [`Converter::read`] and [`Converter::write`] may answer that something has to be looked up
-    /// first ([`ErrorKind::Pending`](super::ErrorKind::Pending)). Such a converter has no text roads.
-    fn looks_up(&self) -> bool {
-        false
-    }
-
-    /// Looks up what the last call of [`Converter::read`] or [`Converter::write`] asked for; without such
-    /// a call it does nothing. Afterwards the same call gives a value, or the error of the look-up.
+    /// Looks up what the last call of [`Converter::read`], [`Converter::read_text`] or [`Converter::write`]
+    /// asked for by answering [`ErrorKind::Pending`](super::ErrorKind::Pending); without such a call it
+    /// does nothing. Afterwards the same call gives a value, or the error of the look-up.
     /// Dropping the future gives the look-up up; the next call asks again.
     fn resolve(&mut self) -> LocalFuture<'_, ()> {
         Box::pin(std::future::ready(()))

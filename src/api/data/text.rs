@@ -49,7 +49,8 @@ pub fn append(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn append_nested(value: &Value, out: &mut Vec<u8>) {
+/// Appends the text of a value that is inside of another one: of a byte array, its base64.
+pub(crate) fn append_nested(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Boolean(true) => out.extend_from_slice(b"true"),

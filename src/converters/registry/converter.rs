@@ -15,7 +15,7 @@ use crate::api::config_def::ConfigDef;
 use crate::api::data::SchemaRef;
 use crate::api::{
     ConfigMap, ConnectError, Converter, ErrorKind, HeaderConverter, LocalFuture, SchemaAndValue,
-    Value,
+    TextRoad, Value,
 };
 
 /// Topic and id of a schema, and what reads its records.
@@ -172,6 +172,25 @@ impl<F: Format> RegistryConverter<F> {
         }
     }
 
+    /// Reads with the reader of the schema that `bytes` name.
+    fn with_reader<T>(
+        &mut self,
+        topic: &str,
+        bytes: &[u8],
+        read: impl FnOnce(&F, &F::Reader, &[u8]) -> Result<T, ConnectError>,
+    ) -> Result<T, ConnectError> {
+        let read = wire::split(bytes).and_then(|(id, data)| {
+            let reader = self.known_reader(topic, id, data)?;
+            read(&self.context.format, &reader, data).map_err(|error| {
+                let text = format!("Error deserializing {} message for id {id}", F::NOUN);
+                ConnectError::data(text)
+                    .with_class("org.apache.kafka.common.errors.SerializationException")
+                    .with_source(error)
+            })
+        });
+        read.map_err(|error| failed(F::read_failure(topic), error))
+    }
+
     fn known_writer(
         &mut self,
         topic: &str,
@@ -217,10 +236,6 @@ impl<F: Format> Converter for RegistryConverter<F> {
         F::CLASS
     }
 
-    fn looks_up(&self) -> bool {
-        true
-    }
-
     fn write(
         &mut self,
         topic: &str,
@@ -247,20 +262,25 @@ impl<F: Format> Converter for RegistryConverter<F> {
     }
 
     fn read(&mut self, topic: &str, bytes: Option<&[u8]>) -> Result<SchemaAndValue, ConnectError> {
-        let Some(bytes) = bytes else {
-            return Ok(SchemaAndValue::NULL);
-        };
-        let read = wire::split(bytes).and_then(|(id, data)| {
-            let reader = self.known_reader(topic, id, data)?;
-            let read = self.context.format.read(&reader, data);
-            read.map_err(|error| {
-                let text = format!("Error deserializing {} message for id {id}", F::NOUN);
-                ConnectError::data(text)
-                    .with_class("org.apache.kafka.common.errors.SerializationException")
-                    .with_source(error)
-            })
-        });
-        read.map_err(|error| failed(F::read_failure(topic), error))
+        match bytes {
+            None => Ok(SchemaAndValue::NULL),
+            Some(bytes) => self.with_reader(topic, bytes, F::read),
+        }
+    }
+
+    fn read_text_road(&self) -> TextRoad {
+        TextRoad::Rewrite
+    }
+
+    fn read_text(
+        &mut self,
+        topic: &str,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
+        self.with_reader(topic, bytes, |format, reader, data| {
+            format.print(reader, data, out)
+        })
     }
 
     fn resolve(&mut self) -> LocalFuture<'_, ()> {

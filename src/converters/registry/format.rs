@@ -2,7 +2,7 @@
 //! Schema and Protobuf.
 
 use crate::api::config_def::{ConfigKey, ParsedConfig};
-use crate::api::data::SchemaRef;
+use crate::api::data::{SchemaRef, text};
 use crate::api::{ConnectError, SchemaAndValue, Value};
 
 /// A schema as a registry has it, with those that it refers to.
@@ -150,6 +150,20 @@ pub trait Format: std::fmt::Debug + Send + Sync + Sized + 'static {
     /// # Errors
     /// They are not data of the schema.
     fn read(&self, reader: &Self::Reader, data: &[u8]) -> Result<SchemaAndValue, ConnectError>;
+
+    /// Appends Java's text of what [`Self::read`] gives.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; a part may have been appended then.
+    fn print(
+        &self,
+        reader: &Self::Reader,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
+        text::append(&self.read(reader, data)?.value, out);
+        Ok(())
+    }
 
     /// Appends the bytes after the schema's id.
     ///

@@ -81,15 +81,23 @@ fn schemas_and_data<F: Format>(schema: &str, data: &[u8]) -> Outcome {
     drop(within(limit, || {
         format.check_reads(&registered, &registered)
     })?);
+    let mut printed = Vec::new();
+    let by_text = bounded(schema.len() + data.len(), || {
+        format.print(&reader, data, &mut printed)
+    })?;
     let read = match bounded(schema.len() + data.len(), || format.read(&reader, data))? {
         Ok(read) => read,
         Err(error) => {
             prop_assert!(!error.message().is_empty());
+            let by_text = by_text.map_err(|error| error.to_string());
+            prop_assert_eq!(by_text, Err(error.to_string()));
             return Ok(());
         }
     };
     let mut out = Vec::new();
     text::append(&read.value, &mut out);
+    prop_assert!(by_text.is_ok(), "{by_text:?}");
+    prop_assert_eq!(&printed, &out);
     // Confluent's JsonSchemaData lets a required field be missing.
     if let Some(connect) = read.schema.as_ref().filter(|_| F::NOUN == "Avro") {
         let fits = connect.validate(&read.value);

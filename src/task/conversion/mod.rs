@@ -23,11 +23,6 @@ pub struct Converters {
 }
 
 impl Converters {
-    /// Whether keys or values may wait for a look-up.
-    fn look_up(&self) -> bool {
-        self.key.looks_up() || self.value.looks_up()
-    }
-
     /// Looks up what the converter of `stage` asked for.
     async fn resolve(&mut self, stage: Stage) {
         match stage {

@@ -60,9 +60,8 @@ impl SinkConversion {
     ) -> Result<SinkBatch, ConnectError> {
         let survey = Survey::of(&fetched);
         metrics.add_bytes(survey.bytes);
-        let waits = self.converters.look_up();
         match self.plan.transforms {
-            Transforms::None if self.form != SinkForm::Values && !waits => {}
+            Transforms::None if self.form != SinkForm::Values => {}
             Transforms::None | Transforms::Struct => {
                 return self.build_records(fetched, errors, metrics).await;
             }
@@ -233,7 +232,8 @@ impl SinkConversion {
         }
     }
 
-    /// The slow way of a record that failed once: tries again where that may help, else reports it.
+    /// The slow way of a record that failed once: after the look-ups that its converters ask for, and again
+    /// where that may help; else reports it.
     async fn read_again(
         &mut self,
         fetched: &FetchedRecords,
@@ -245,18 +245,47 @@ impl SinkConversion {
     ) -> Result<(), ConnectError> {
         let (mut retries, mut failure) = (None, failure);
         loop {
+            let looked_up = self.read_resolved(fetched, record, checks, failure, texts);
+            failure = match looked_up.await {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
             match errors.retry(&mut retries, &failure).await {
-                Retry::Again => match self.read_one(fetched, record, checks, texts) {
-                    Ok(()) => return Ok(()),
-                    Err(again) => failure = again,
-                },
+                Retry::Again => {}
                 Retry::Stopped => return Ok(()),
                 Retry::GiveUp => {
                     let origin = Origin::Consumed { fetched, record };
                     return errors.failed(failure, origin).await;
                 }
             }
+            failure = match self.read_one(fetched, record, checks, texts) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
         }
+    }
+
+    /// Does the look-ups that a failure asks for, and those that the next tries ask for.
+    async fn read_resolved(
+        &mut self,
+        fetched: &FetchedRecords,
+        record: &RecordRef,
+        checks: bool,
+        failure: Failure,
+        texts: &mut Texts,
+    ) -> Result<(), Failure> {
+        let mut failure = failure;
+        for _ in 0..LOOKUPS_MAX {
+            if !failure.2.is_pending() {
+                break;
+            }
+            self.converters.resolve(failure.0).await;
+            failure = match self.read_one(fetched, record, checks, texts) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+        }
+        Err(failure)
     }
 
     pub(super) fn check_key(
@@ -411,7 +440,7 @@ impl SinkConversion {
         }
     }
 
-    /// Does the look-ups that a failure asks for, and those that the next tries ask for.
+    /// As [`Self::read_resolved`].
     async fn resolve_all(
         &mut self,
         fetched: &FetchedRecords,

@@ -12,7 +12,7 @@ use crate::api::data::{java_hash, logical_type, text::decode_utf8};
 use crate::api::{ConnectError, Struct, Value};
 use crate::converters::registry::limits::{DECIMAL_BYTES_MAX, EMPTY_VALUES_MAX};
 
-type Decoded<T> = Result<T, ConnectError>;
+pub(super) type Decoded<T> = Result<T, ConnectError>;
 
 /// The bytes of one record and how far they are read.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl<'a> Input<'a> {
         ))
     }
 
-    fn int(&mut self) -> Decoded<i32> {
+    pub(super) fn int(&mut self) -> Decoded<i32> {
         let number = self.long()?;
         i32::try_from(number)
             .map_err(|_| ConnectError::data(format!("{number} does not fit into an Avro int")))
@@ -269,7 +269,11 @@ fn structure(schema: &crate::api::data::SchemaRef, values: Vec<Value>) -> Value 
 }
 
 /// The error with the field in front.
-fn in_field(schema: &crate::api::Schema, index: usize, error: &ConnectError) -> ConnectError {
+pub(super) fn in_field(
+    schema: &crate::api::Schema,
+    index: usize,
+    error: &ConnectError,
+) -> ConnectError {
     let name = schema
         .fields()
         .get(index)

@@ -3,7 +3,7 @@
 //! `schema` parses the JSON of Avro schemas and keeps every property, which apache-avro does not do for
 //! primitive types, where Connect's own annotations stand; `print` writes them as Java does. `compose`
 //! makes a schema of a Connect schema, `connect` the other way, and with it the plan by which `decode`
-//! reads; `plan` is the plan by which `encode` writes. Data goes straight between bytes and Connect
+//! reads and `text` prints; `plan` is the plan by which `encode` writes. Data goes straight between bytes and Connect
 //! values.
 
 mod anything;
@@ -17,6 +17,7 @@ mod names;
 mod plan;
 mod print;
 mod schema;
+mod text;
 
 #[cfg(test)]
 mod tests;
@@ -230,6 +231,19 @@ impl Format for AvroFormat {
             schema: reader.schema.clone(),
             value,
         })
+    }
+
+    fn print(
+        &self,
+        reader: &AvroReader,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
+        if reader.is_bytes {
+            crate::api::data::text::append(&reader.read.whole(data)?, out);
+            return Ok(());
+        }
+        reader.read.print(&mut decode::Input::new(data), out)
     }
 
     fn write(

@@ -336,10 +336,6 @@ mod tests {
             "LooksUp"
         }
 
-        fn looks_up(&self) -> bool {
-            true
-        }
-
         fn resolve(&mut self) -> crate::api::LocalFuture<'_, ()> {
             self.lookups += 1;
             Box::pin(std::future::ready(()))
