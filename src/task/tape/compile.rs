@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use super::maps::Name;
 use super::ops::{
-    Cast, ExtractField, Flatten, HeaderFrom, InsertField, MaskField, NameSet, Op, ReplaceField,
-    Replacement, Router, Target, TimestampConverter,
+    Cast, Convert, ExtractField, Flatten, HeaderFrom, InsertField, MaskField, NameSet, Op,
+    ReplaceField, Replacement, Router, Target, TimestampConverter,
 };
 use super::predicate::{Predicate, TopicMatch};
 use super::value::{Text, narrow};
@@ -360,7 +360,7 @@ impl Compiler {
             }
         };
         let field = (!field.is_empty()).then(|| self.name(field));
-        Some(TimestampConverter::new(field, Box::new(convert)))
+        Some(TimestampConverter::new(field, Convert::new(convert)))
     }
 
     fn replace_field(&mut self, config: &ParsedConfig) -> Option<ReplaceField> {

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 
 use super::maps::{Maps, Odd};
-use super::ops::{Outcome, Replacement, Target, cast_value, hide};
+use super::ops::{Convert, Outcome, Replacement, Target, cast_value, hide, is_map};
 use super::text;
 use super::value::{Text, Val, narrow, node};
 use super::{Incoming, Step};
@@ -48,6 +48,10 @@ enum Work {
     Printed(Source),
     /// MaskField.
     Hide(Source, Option<Rc<Replacement>>),
+    /// TimestampConverter.
+    Convert(Source, Convert),
+    /// Nothing, if the value is no map; what Flatten makes of one depends on its members.
+    ExpectFlat(Source),
 }
 
 /// A value and the text before it, a range of [`Plan::literals`].
@@ -134,6 +138,19 @@ impl Planner {
         Ok(self.made(Work::Hide(source, replacement.cloned())))
     }
 
+    /// What TimestampConverter makes of a value.
+    pub(super) fn convert(&mut self, value: Val, convert: &Convert) -> Result<Val, Odd> {
+        let source = self.source(value)?;
+        Ok(self.made(Work::Convert(source, convert.clone())))
+    }
+
+    /// Records in which this value is a map are none for the plan.
+    pub(super) fn expect_flat(&mut self, value: Val) -> Result<(), Odd> {
+        let source = self.source(value)?;
+        self.work.push(Work::ExpectFlat(source));
+        Ok(())
+    }
+
     fn made(&mut self, work: Work) -> Val {
         self.work.push(work);
         let source = Source::Made(narrow(self.work.len() - 1));
@@ -171,7 +188,11 @@ impl Planner {
 impl Work {
     fn source(&self) -> Source {
         match self {
-            Self::Cast(source, _) | Self::Printed(source) | Self::Hide(source, _) => *source,
+            Self::Cast(source, _)
+            | Self::Printed(source)
+            | Self::Hide(source, _)
+            | Self::Convert(source, _)
+            | Self::ExpectFlat(source) => *source,
         }
     }
 }
@@ -351,14 +372,14 @@ impl Plan {
         })
     }
 
-    /// Makes the values that have to be made.
+    /// Makes the values that have to be made. False if the record is none for the plan, whatever its shape.
     #[inline]
     pub(super) fn work(
         &self,
         planned: Planned<'_>,
         made: &mut Vec<Val>,
         maps: &mut Maps,
-    ) -> Result<(), Odd> {
+    ) -> Result<bool, Odd> {
         let view = planned.shaped.view;
         made.clear();
         for work in &self.work {
@@ -374,9 +395,12 @@ impl Plan {
                     _ => Val::Null,
                 },
                 Work::Hide(_, replacement) => hide(value, replacement.as_deref(), view, maps)?,
+                Work::Convert(_, convert) => convert.convert(value, view, maps)?,
+                Work::ExpectFlat(_) if is_map(value, view)? => return Ok(false),
+                Work::ExpectFlat(_) => Val::Null,
             });
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Appends the text of the value.

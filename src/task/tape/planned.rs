@@ -137,8 +137,10 @@ impl Tape {
         let planned = Planned { shaped, incoming };
         let maps = &mut self.value;
         maps.reset(Val::Null);
-        if plan.work(planned, &mut plans.made, maps).is_err() {
-            return Some(Err(Odd));
+        match plan.work(planned, &mut plans.made, maps) {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(Odd) => return Some(Err(Odd)),
         }
         if plan.drops() {
             return Some(Ok(None));

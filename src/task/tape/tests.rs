@@ -571,6 +571,11 @@ fn timestamps() -> impl Strategy<Value = Spec> {
     })
 }
 
+fn flatten() -> impl Strategy<Value = Spec> {
+    select([".", "_", ""].to_vec())
+        .prop_map(|delimiter| spec("Flatten$Value", &[("delimiter", delimiter)]))
+}
+
 /// Transformations that leave values alone.
 fn routing() -> impl Strategy<Value = Spec> {
     let all = [
@@ -594,8 +599,6 @@ fn routing() -> impl Strategy<Value = Spec> {
 }
 
 pub(super) fn transformation() -> impl Strategy<Value = Spec> {
-    let flatten = select([".", "_", ""].to_vec())
-        .prop_map(|delimiter| spec("Flatten$Value", &[("delimiter", delimiter)]));
     let hoist = listed().prop_map(|name| spec("HoistField$Value", &[("field", name)]));
     let to_key = Just(spec("ValueToKey", &[("fields", "a,id")]));
     prop_oneof![
@@ -606,14 +609,14 @@ pub(super) fn transformation() -> impl Strategy<Value = Spec> {
         1 => extract_field(),
         1 => header_from(),
         1 => timestamps(),
-        1 => flatten,
+        1 => flatten(),
         1 => hoist,
         1 => to_key,
         2 => routing(),
     ]
 }
 
-/// Transformations that depend on names only.
+/// Transformations that depend on names only, or on which members are objects.
 fn planned() -> impl Strategy<Value = Spec> {
     let cast = cast().prop_filter("casts of members only", |spec| {
         spec.config.iter().all(|(_, fields)| fields.contains(':'))
@@ -624,6 +627,8 @@ fn planned() -> impl Strategy<Value = Spec> {
         3 => cast,
         2 => mask_field(),
         1 => header_from(),
+        1 => timestamps(),
+        1 => flatten(),
         1 => routing(),
     ]
 }
@@ -885,12 +890,11 @@ fn shapes_with_the_same_beginning_are_all_known() {
 }
 
 #[test]
-fn a_chain_that_looks_into_nested_values_has_no_plans() {
+fn a_chain_that_needs_more_than_names_has_no_plans() {
     let insert = spec("InsertField$Value", &[("topic.field", "t")]);
     let router = spec("RegexRouter", &[("regex", "t"), ("replacement", "u")]);
     let extract = spec("ExtractField$Value", &[("field", "a")]);
     for chain in [
-        vec![step(spec("Flatten$Value", &[]))],
         vec![step(insert.clone()), step(router)],
         vec![step(extract.clone()), step(insert.clone())],
     ] {
@@ -902,4 +906,43 @@ fn a_chain_that_looks_into_nested_values_has_no_plans() {
             .plans
             .is_some()
     );
+}
+
+#[test]
+fn objects_are_flattened_by_plan_only_while_no_member_is_one() {
+    let mut tape = tape(&[step(spec("Flatten$Value", &[]))]).unwrap();
+    assert_eq!(run(&mut tape, r#"{"a":1,"b":2}"#), "{a=1, b=2}");
+    for _ in 0..2 {
+        assert!(is_known(&mut tape, r#"{"a":"x","b":[{}]}"#));
+        assert_eq!(run(&mut tape, r#"{"a":"x","b":[{}]}"#), "{a=x, b=[{}]}");
+        assert!(!is_known(&mut tape, r#"{"a":{"c":1},"b":2}"#));
+        assert_eq!(run(&mut tape, r#"{"a":{"c":1},"b":2}"#), "{a.c=1, b=2}");
+    }
+}
+
+#[test]
+fn timestamps_of_members_are_converted_by_plan() {
+    let convert = |field| {
+        let keys = [
+            ("field", field),
+            ("target.type", "string"),
+            ("format", "yyyy-MM-dd HH:mm:ss"),
+        ];
+        tape(&[step(spec("TimestampConverter$Value", &keys))]).unwrap()
+    };
+    let mut tape = convert("a");
+    for (value, text) in [
+        (r#"{"b":true,"a":0}"#, "{a=1970-01-01 00:00:00, b=true}"),
+        (r#"{"b":{},"a":86399000}"#, "{a=1970-01-01 23:59:59, b={}}"),
+        (
+            r#"{"b":1,"a":"2024-02-29 01:02:03.5"}"#,
+            "{a=2024-02-29 01:02:03, b=1}",
+        ),
+        (r#"{"b":1,"a":null}"#, "{a=null, b=1}"),
+    ] {
+        assert_eq!(run(&mut tape, value), text);
+        assert!(is_known(&mut tape, value), "{value}");
+    }
+    // Of a whole value there is no plan.
+    assert!(convert("").plans.is_none());
 }

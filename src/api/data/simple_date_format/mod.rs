@@ -19,8 +19,6 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
 pub use pattern::IllegalPattern;
 
 use self::moment::Moment;
@@ -196,7 +194,9 @@ fn append_number(value: i64, digits: usize, out: &mut String) {
     if value < 0 {
         out.push('-');
     }
-    let width = digits.min(MAX_DIGITS);
-    let written = write!(out, "{:0width$}", value.unsigned_abs());
-    debug_assert!(written.is_ok(), "writing to memory does not fail");
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(value.unsigned_abs());
+    let zeros = digits.min(MAX_DIGITS).saturating_sub(text.len());
+    out.extend(std::iter::repeat_n('0', zeros));
+    out.push_str(text);
 }

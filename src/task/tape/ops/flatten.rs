@@ -1,6 +1,7 @@
 //! Kafka: `Flatten`.
 
 use super::super::maps::{Maps, Member, Name, Odd, Order};
+use super::super::plan::Planner;
 use super::super::record::TapeRecord;
 use super::super::value::{Text, Val};
 use crate::api::data::java_hash;
@@ -22,7 +23,24 @@ impl Flatten {
         maps.open(view)?;
         let map = maps.take();
         maps.set_map(Order::Inserted);
-        self.add(view, maps, map, None)
+        self.add(view, maps, map, None, &mut |value| is_map(value, view))
+    }
+
+    /// What it does to all objects of a shape. The shape does not say which members are objects: records
+    /// in which one is go without the plan.
+    pub(super) fn plan(
+        &self,
+        planner: &mut Planner,
+        maps: &mut Maps,
+        view: View<'_>,
+    ) -> Result<(), Odd> {
+        maps.open(view)?;
+        let map = maps.take();
+        maps.set_map(Order::Inserted);
+        self.add(view, maps, map, None, &mut |value| match value {
+            Val::Map(_) => Ok(true),
+            value => planner.expect_flat(value).map(|()| false),
+        })
     }
 
     /// Depth is bounded by that of the text and the number of operations.
@@ -32,23 +50,20 @@ impl Flatten {
         maps: &mut Maps,
         map: Val,
         prefix: Option<Text>,
+        is_map: &mut dyn FnMut(Val) -> Result<bool, Odd>,
     ) -> Result<(), Odd> {
         let mut done = Ok(());
         let mut each = |maps: &mut Maps, member: Member| {
             let name = self.join(view, maps, prefix, member);
-            let nested = match member.value {
-                Val::Node(at) => view.kind(at as usize) == Kind::Object,
-                value => matches!(value, Val::Map(_)),
+            let added = match is_map(member.value) {
+                Ok(true) => self.add(view, maps, member.value, Some(name.text), is_map),
+                Ok(false) => {
+                    maps.put(view, name, member.value);
+                    Ok(())
+                }
+                Err(Odd) => Err(Odd),
             };
-            if nested {
-                let added = self.add(view, maps, member.value, Some(name.text));
-                done = std::mem::replace(&mut done, Ok(())).and(added);
-            } else if matches!(member.value, Val::Date(_)) {
-                // Kafka's Flatten knows dates in structs only; the struct road has the error.
-                done = Err(Odd);
-            } else {
-                maps.put(view, name, member.value);
-            }
+            done = std::mem::replace(&mut done, Ok(())).and(added);
         };
         match map {
             Val::Map(at) => maps.for_each(Some(at), each),
@@ -76,5 +91,16 @@ impl Flatten {
             hash: java_hash::string_hash(joined),
             text,
         }
+    }
+}
+
+/// Whether a value is a map, whose members come to the top.
+pub(in crate::task::tape) fn is_map(value: Val, view: View<'_>) -> Result<bool, Odd> {
+    match value {
+        Val::Node(at) => Ok(view.kind(at as usize) == Kind::Object),
+        Val::Map(_) => Ok(true),
+        // Kafka's Flatten knows dates in structs only; the struct road has the error.
+        Val::Date(_) => Err(Odd),
+        _ => Ok(false),
     }
 }

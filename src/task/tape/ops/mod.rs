@@ -14,13 +14,13 @@ mod timestamp_converter;
 
 pub(super) use cast::{Cast, Target, cast_value};
 pub(super) use extract_field::ExtractField;
-pub(super) use flatten::Flatten;
+pub(super) use flatten::{Flatten, is_map};
 pub(super) use header_from::HeaderFrom;
 pub(super) use insert_field::InsertField;
 pub(super) use mask_field::{MaskField, Replacement, hide};
 pub(super) use replace_field::{NameSet, ReplaceField};
 pub(super) use router::Router;
-pub(super) use timestamp_converter::TimestampConverter;
+pub(super) use timestamp_converter::{Convert, TimestampConverter};
 
 use std::rc::Rc;
 
@@ -95,7 +95,8 @@ impl Op {
     /// that are no maps are planned at the end of a chain only.
     pub(super) fn is_planned(&self, is_last: bool) -> bool {
         match self {
-            Self::Flatten(_) | Self::TimestampConverter(_) | Self::Cast(Cast::Whole(_)) => false,
+            Self::Cast(Cast::Whole(_)) => false,
+            Self::TimestampConverter(convert) => convert.is_of_member(),
             Self::ExtractField(extract) => is_last && extract.path.len() == 1,
             _ => true,
         }
@@ -143,12 +144,13 @@ impl Op {
             Self::Cast(cast) => cast.plan(planner, maps, view)?,
             Self::ExtractField(extract) => extract.plan(maps, view)?,
             Self::Filter => return Ok(Outcome::Dropped),
+            Self::Flatten(flatten) => flatten.plan(planner, maps, view)?,
             Self::HeaderFrom(header_from) => header_from.change(view, maps)?,
             Self::HoistField(name) => hoist(*name, maps, view),
             Self::InsertField(insert) => insert.plan(planner, maps, view)?,
             Self::MaskField(mask) => mask.plan(planner, maps, view)?,
             Self::ReplaceField(replace) => replace.replace(view, maps)?,
-            Self::Flatten(_) | Self::TimestampConverter(_) => return Err(Odd),
+            Self::TimestampConverter(convert) => convert.plan(planner, maps, view)?,
             Self::DropHeaders(_)
             | Self::InsertHeader(_)
             | Self::KeyUnseen

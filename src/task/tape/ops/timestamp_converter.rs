@@ -1,54 +1,49 @@
 //! Kafka: `TimestampConverter`. The transformation itself converts, in its form for whole values.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::super::maps::{Maps, Name, Odd};
+use super::super::plan::Planner;
 use super::super::record::TapeRecord;
 use super::super::value::Val;
 use crate::api::Value;
 use crate::converters::json::View;
 
-/// Converts a value that is not null.
-pub(in crate::task::tape) type Convert = Box<dyn FnMut(Value) -> Result<Value, Odd>>;
+/// Converts a value that is not null. Plans share it.
+#[derive(Clone)]
+pub(in crate::task::tape) struct Convert(Rc<RefCell<Conversion>>);
+
+type Conversion = dyn FnMut(Value) -> Result<Value, Odd>;
 
 /// Turns a timestamp into another of its forms.
+#[derive(Debug)]
 pub(in crate::task::tape) struct TimestampConverter {
     field: Option<Name>,
     convert: Convert,
 }
 
-impl std::fmt::Debug for TimestampConverter {
+impl std::fmt::Debug for Convert {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TimestampConverter")
-            .field("field", &self.field)
-            .finish_non_exhaustive()
+        f.debug_struct("Convert").finish_non_exhaustive()
     }
 }
 
-impl TimestampConverter {
-    /// Of a member, or of the whole value.
-    pub(in crate::task::tape) fn new(field: Option<Name>, convert: Convert) -> Self {
-        Self { field, convert }
+impl Convert {
+    /// Converts as `convert` does.
+    pub(in crate::task::tape) fn new(
+        convert: impl FnMut(Value) -> Result<Value, Odd> + 'static,
+    ) -> Self {
+        Self(Rc::new(RefCell::new(convert)))
     }
 
-    pub(super) fn apply(&mut self, record: &mut TapeRecord<'_>) -> Result<(), Odd> {
-        let (view, maps) = (record.view, &mut *record.value);
-        if maps.is_null(view) {
-            return Ok(());
-        }
-        let Some(name) = self.field else {
-            let value = maps.whole().ok_or(Odd)?;
-            let converted = self.convert(value, view, maps)?;
-            maps.set(converted);
-            return Ok(());
-        };
-        maps.open(view)?;
-        maps.copy();
-        let value = maps.get(view, name).unwrap_or(Val::Null);
-        let converted = self.convert(value, view, maps)?;
-        maps.put(view, name, converted);
-        Ok(())
-    }
-
-    fn convert(&mut self, value: Val, view: View<'_>, maps: &mut Maps) -> Result<Val, Odd> {
+    /// What a value of a record becomes; null stays null.
+    pub(in crate::task::tape) fn convert(
+        &self,
+        value: Val,
+        view: View<'_>,
+        maps: &mut Maps,
+    ) -> Result<Val, Odd> {
         let value = match value.read(view) {
             Val::Null => return Ok(Val::Null),
             Val::Int64(number) => Value::Int64(number),
@@ -59,7 +54,8 @@ impl TimestampConverter {
             }
             _ => return Err(Odd),
         };
-        Ok(match (self.convert)(value)? {
+        let mut convert = self.0.try_borrow_mut().map_err(|_| Odd)?;
+        Ok(match convert(value)? {
             Value::Int64(number) => Val::Int64(number),
             Value::String(text) => Val::Text(maps.make(text.as_bytes())),
             Value::Date(millis) | Value::Time(millis) | Value::Timestamp(millis) => {
@@ -68,4 +64,60 @@ impl TimestampConverter {
             _ => return Err(Odd),
         })
     }
+}
+
+impl TimestampConverter {
+    /// Of a member, or of the whole value.
+    pub(in crate::task::tape) fn new(field: Option<Name>, convert: Convert) -> Self {
+        Self { field, convert }
+    }
+
+    /// Whether it converts a member, which may be planned.
+    pub(super) fn is_of_member(&self) -> bool {
+        self.field.is_some()
+    }
+
+    pub(super) fn apply(&self, record: &mut TapeRecord<'_>) -> Result<(), Odd> {
+        let (view, maps) = (record.view, &mut *record.value);
+        if maps.is_null(view) {
+            return Ok(());
+        }
+        let Some(name) = self.field else {
+            let value = maps.whole().ok_or(Odd)?;
+            let converted = self.convert.convert(value, view, maps)?;
+            maps.set(converted);
+            return Ok(());
+        };
+        change(name, view, maps, |value, maps| {
+            self.convert.convert(value, view, maps)
+        })
+    }
+
+    /// What it does to all objects of a shape.
+    pub(super) fn plan(
+        &self,
+        planner: &mut Planner,
+        maps: &mut Maps,
+        view: View<'_>,
+    ) -> Result<(), Odd> {
+        let name = self.field.ok_or(Odd)?;
+        change(name, view, maps, |value, _| {
+            planner.convert(value, &self.convert)
+        })
+    }
+}
+
+/// A member that is not there is converted as if it were null.
+fn change(
+    name: Name,
+    view: View<'_>,
+    maps: &mut Maps,
+    mut converted: impl FnMut(Val, &mut Maps) -> Result<Val, Odd>,
+) -> Result<(), Odd> {
+    maps.open(view)?;
+    maps.copy();
+    let value = maps.get(view, name).unwrap_or(Val::Null);
+    let value = converted(value, maps)?;
+    maps.put(view, name, value);
+    Ok(())
 }
