@@ -307,6 +307,20 @@ impl Maps {
         }
     }
 
+    /// `map.put(name, change(map.get(name)))`, where a member that is not there is null.
+    #[inline]
+    pub(super) fn change(
+        &mut self,
+        view: View<'_>,
+        name: Name,
+        change: impl FnOnce(Val, &mut Self) -> Result<Val, Odd>,
+    ) -> Result<(), Odd> {
+        let value = self.get(view, name).unwrap_or(Val::Null);
+        let value = change(value, self)?;
+        self.put(view, name, value);
+        Ok(())
+    }
+
     fn push(&mut self, name: Name, value: Val) {
         self.members.push(Member {
             hash: name.hash,

@@ -76,9 +76,7 @@ fn cast_fields(
     maps.open(view)?;
     maps.copy();
     for (name, target) in fields {
-        let value = maps.get(view, *name).unwrap_or(Val::Null);
-        let value = cast(value, *target, maps)?;
-        maps.put(view, *name, value);
+        maps.change(view, *name, |value, maps| cast(value, *target, maps))?;
     }
     Ok(())
 }

@@ -59,9 +59,7 @@ impl MaskField {
         maps.open(view)?;
         maps.copy();
         for name in &self.fields {
-            let value = maps.get(view, *name).unwrap_or(Val::Null);
-            let masked = hidden(value, maps)?;
-            maps.put(view, *name, masked);
+            maps.change(view, *name, &mut hidden)?;
         }
         Ok(())
     }

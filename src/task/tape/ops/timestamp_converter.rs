@@ -88,7 +88,9 @@ impl TimestampConverter {
             maps.set(converted);
             return Ok(());
         };
-        change(name, view, maps, |value, maps| {
+        maps.open(view)?;
+        maps.copy();
+        maps.change(view, name, |value, maps| {
             self.convert.convert(value, view, maps)
         })
     }
@@ -101,23 +103,8 @@ impl TimestampConverter {
         view: View<'_>,
     ) -> Result<(), Odd> {
         let name = self.field.ok_or(Odd)?;
-        change(name, view, maps, |value, _| {
-            planner.convert(value, &self.convert)
-        })
+        maps.open(view)?;
+        maps.copy();
+        maps.change(view, name, |value, _| planner.convert(value, &self.convert))
     }
-}
-
-/// A member that is not there is converted as if it were null.
-fn change(
-    name: Name,
-    view: View<'_>,
-    maps: &mut Maps,
-    mut converted: impl FnMut(Val, &mut Maps) -> Result<Val, Odd>,
-) -> Result<(), Odd> {
-    maps.open(view)?;
-    maps.copy();
-    let value = maps.get(view, name).unwrap_or(Val::Null);
-    let value = converted(value, maps)?;
-    maps.put(view, name, value);
-    Ok(())
 }
