@@ -10,12 +10,15 @@ mod check;
 mod decimal;
 mod envelope;
 mod escape;
+mod layout;
+mod lessons;
 mod parser;
 mod plain;
 mod reader;
 mod scan;
 mod schema;
 mod shapes;
+mod template;
 mod text;
 #[cfg(target_arch = "x86_64")]
 mod wide;
@@ -27,12 +30,15 @@ mod tests;
 
 pub(crate) use self::check::JsonCheck;
 pub(crate) use self::decimal::fraction;
+pub(crate) use self::lessons::Lessons;
 pub(crate) use self::parser::{Document, Kind, View};
 pub(crate) use self::reader::long;
 pub(crate) use self::shapes::{Shaped, Shapes};
+pub(crate) use self::template::{Template, TemplateBuilder};
 pub(crate) use self::text::Printer;
 
 use self::envelope::Envelopes;
+use self::layout::Layouts;
 use self::parser::{ONLY_MEMBER, ParseError};
 use self::reader::Reader;
 use self::schema::{ReadCache, WriteCache};
@@ -63,6 +69,7 @@ pub struct JsonConverter {
     envelopes: Envelopes,
     write_cache: WriteCache,
     document: Document,
+    layouts: Layouts,
     printer: Printer,
 }
 
@@ -155,6 +162,7 @@ impl JsonConverter {
             envelopes: Envelopes::default(),
             write_cache: WriteCache::new(cache_size),
             document: Document::default(),
+            layouts: Layouts::new(),
             printer: Printer::default(),
         };
         let content = config.opt_str(SCHEMA_CONTENT)?;
@@ -343,8 +351,14 @@ impl Converter for JsonConverter {
         out: &mut Vec<u8>,
     ) -> Result<(), ConnectError> {
         if !self.schemas_enable {
-            return text::print_schemaless(bytes, &mut self.document, &mut self.printer, out)
-                .map_err(|reason| unreadable(&reason));
+            let printed = text::print_schemaless(
+                bytes,
+                &mut self.document,
+                &mut self.layouts,
+                &mut self.printer,
+                out,
+            );
+            return printed.map_err(|reason| unreadable(&reason));
         }
         if self.content_schema.is_none() && text::print_enveloped(bytes, out) {
             return Ok(());

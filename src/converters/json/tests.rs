@@ -307,6 +307,23 @@ proptest::proptest! {
     }
 
     #[test]
+    fn objects_of_one_shape_read_the_same_on_both_roads(
+        names in proptest::collection::vec(
+            proptest::sample::select(vec!["a", "b", "Aa", "BB", "\\u0061", "a long name, with a comma", "\u{e4}", ""]),
+            0..30,
+        ),
+        rows in proptest::collection::vec(proptest::collection::vec(any::json(), 30), 2..5),
+    ) {
+        let mut json = converter(&[("schemas.enable", "false")]);
+        for row in rows {
+            let members = names.iter().zip(row).map(|(name, value)| format!("\"{name}\": {value}"));
+            let object = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+            let expected = struct_road(&mut json, object.as_bytes());
+            assert_eq!(text_road(&mut json, object.as_bytes()), expected, "{object}");
+        }
+    }
+
+    #[test]
     fn damaged_json_reads_the_same_on_both_roads(bytes in any::damaged()) {
         assert_same_reading(&bytes);
     }

@@ -2,6 +2,7 @@
 //! road gives; `tests.rs` compares the two.
 
 use super::escape;
+use super::layout::Layouts;
 use super::parser::{Document, Kind, ParseError, View};
 use super::reader::{parse_double, unique_members};
 use crate::api::data::{java_hash, text};
@@ -27,10 +28,11 @@ const FEW: usize = 24;
 pub(super) fn print_schemaless(
     input: &[u8],
     document: &mut Document,
+    layouts: &mut Layouts,
     printer: &mut Printer,
     out: &mut Vec<u8>,
 ) -> Result<(), ParseError> {
-    if let Some(()) = print_plain_text(input, out) {
+    if print_plain_text(input, out).is_some() || layouts.print(input, document, printer, out) {
         return Ok(());
     }
     let view = document.parse(input)?;
@@ -38,6 +40,7 @@ pub(super) fn print_schemaless(
         None => out.extend_from_slice(b"null"),
         Some(root) => printer.print(view, root, out),
     }
+    layouts.learn(input, document, printer);
     Ok(())
 }
 
@@ -79,6 +82,26 @@ impl Printer {
     }
 
     fn print_object(&mut self, view: View<'_>, at: usize, out: &mut Vec<u8>) {
+        out.push(b'{');
+        let mut first = true;
+        self.for_each_member(view, at, |printer, name, value| {
+            if !std::mem::replace(&mut first, false) {
+                out.extend_from_slice(b", ");
+            }
+            view.append_text(name, out);
+            out.push(b'=');
+            printer.print(view, value, out);
+        });
+        out.push(b'}');
+    }
+
+    /// Calls `each` with the nodes of name and value of each member, in the order of a `HashMap`.
+    pub(super) fn for_each_member(
+        &mut self,
+        view: View<'_>,
+        at: usize,
+        mut each: impl FnMut(&mut Self, usize, usize),
+    ) {
         let first = self.entries.len();
         self.collect(view, at, first);
         let count = self.entries.len() - first;
@@ -87,18 +110,11 @@ impl Printer {
             // Stable: within a bucket the order is that of insertion.
             entries.sort_by_key(|entry| java_hash::bucket(entry.hash, size));
         }
-        out.push(b'{');
         for index in first..first + count {
-            if index > first {
-                out.extend_from_slice(b", ");
-            }
             if let Some(entry) = self.entries.get(index).copied() {
-                view.append_text(entry.name, out);
-                out.push(b'=');
-                self.print(view, entry.value, out);
+                each(self, entry.name, entry.value);
             }
         }
-        out.push(b'}');
         self.entries.truncate(first);
     }
 

@@ -12,7 +12,7 @@ use super::ops::{Convert, Outcome, Replacement, Target, cast_value, hide, is_map
 use super::text;
 use super::value::{Text, Val, narrow, node};
 use super::{Incoming, Step};
-use crate::converters::json::{Kind, Printer, Shaped, View};
+use crate::converters::json::{Kind, Printer, Shaped, Template, TemplateBuilder, View};
 
 /// Operations of the longest chain that has plans.
 pub(super) const MOST_STEPS: usize = 62;
@@ -54,14 +54,6 @@ enum Work {
     ExpectFlat(Source),
 }
 
-/// A value and the text before it, a range of [`Plan::literals`].
-#[derive(Debug, Clone, Copy)]
-struct Piece {
-    start: u32,
-    len: u32,
-    value: Source,
-}
-
 /// What is made of objects of one shape.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -69,17 +61,10 @@ pub(super) struct Plan {
     work: Vec<Work>,
     /// A Filter drops the record once the work, which may be odd, is done.
     drops: bool,
-    pieces: Vec<Piece>,
-    /// The text around values. [`PADDING`] follows it.
-    literals: Vec<u8>,
-    /// Text after the last value.
-    tail: (u32, u32),
+    text: Template<Source>,
     /// The value is this and no map.
     whole: Option<Source>,
 }
-
-/// Bytes after the literals, so that short ones can be copied 16 bytes at a time.
-const PADDING: usize = 16;
 
 impl Outcomes {
     /// With this operation applied.
@@ -168,7 +153,7 @@ impl Planner {
 
     /// Casts to texts that nothing but the printer sees need no text made: numbers and booleans print as
     /// they are cast.
-    fn print_casts(&mut self, pieces: &mut [Piece]) {
+    fn print_casts(&mut self, text: &mut Template<Source>) {
         for at in 0..self.work.len() {
             let made = Source::Made(narrow(at));
             let is_read = self.work.iter().any(|work| work.source() == made);
@@ -177,8 +162,8 @@ impl Planner {
             };
             if let Work::Cast(source @ Source::Member(_), Target::String) = *work {
                 *work = Work::Printed(source);
-                for piece in pieces.iter_mut().filter(|piece| piece.value == made) {
-                    piece.value = source;
+                for value in text.values_mut().filter(|value| **value == made) {
+                    *value = source;
                 }
             }
         }
@@ -234,90 +219,65 @@ pub(super) fn make(
 }
 
 fn finish(mut planner: Planner, maps: &mut Maps, view: View<'_>, drops: bool) -> Result<Plan, Odd> {
-    let mut template = Template {
+    let mut builder = Builder {
         planner: &planner,
         view,
-        literals: Vec::new(),
-        pieces: Vec::new(),
-        from: 0,
+        text: TemplateBuilder::new(),
         odd: false,
     };
     let mut whole = None;
     match maps.whole() {
-        None => template.map(None, maps),
-        Some(Val::Map(at)) => template.map(Some(at), maps),
+        None => builder.map(None, maps),
+        Some(Val::Map(at)) => builder.map(Some(at), maps),
         Some(value) => {
             let source = planner.source(value)?;
-            template.piece(source);
+            builder.text.value(source);
             whole = Some(source);
         }
     }
-    let Template {
-        mut literals,
-        mut pieces,
-        from,
-        odd,
-        ..
-    } = template;
-    if odd {
+    if builder.odd {
         return Err(Odd);
     }
-    let tail = (narrow(from), narrow(literals.len() - from));
-    literals.resize(literals.len() + PADDING, b' ');
+    let mut text = builder.text.finish();
     if whole.is_none() {
-        planner.print_casts(&mut pieces);
+        planner.print_casts(&mut text);
     }
     Ok(Plan {
         outcomes: planner.outcomes,
         work: planner.work,
         drops,
-        pieces,
-        literals,
-        tail,
+        text,
         whole,
     })
 }
 
 /// The printed form while it is put together.
-struct Template<'a> {
+struct Builder<'a> {
     planner: &'a Planner,
     view: View<'a>,
-    literals: Vec<u8>,
-    pieces: Vec<Piece>,
-    /// Where the text after the last value begins.
-    from: usize,
+    text: TemplateBuilder<Source>,
     odd: bool,
 }
 
-impl Template<'_> {
+impl Builder<'_> {
     fn map(&mut self, map: Option<u32>, maps: &mut Maps) {
-        self.literals.push(b'{');
+        self.text.text(b"{");
         let mut first = true;
         maps.for_each(map, |maps, member| {
             if !std::mem::take(&mut first) {
-                self.literals.extend_from_slice(b", ");
+                self.text.text(b", ");
             }
-            let name = maps.text(self.view, member.name);
-            self.literals.extend_from_slice(name);
-            self.literals.push(b'=');
+            self.text.text(maps.text(self.view, member.name));
+            self.text.text(b"=");
             match member.value {
                 Val::Map(at) => self.map(Some(at), maps),
                 value => match self.planner.source(value) {
-                    Ok(source) => self.piece(source),
+                    Ok(source) => self.text.value(source),
                     Err(Odd) => self.odd = true,
                 },
             }
         });
-        self.literals.push(b'}');
-    }
-
-    fn piece(&mut self, value: Source) {
-        self.pieces.push(Piece {
-            start: narrow(self.from),
-            len: narrow(self.literals.len() - self.from),
-            value,
-        });
-        self.from = self.literals.len();
+        self.text.text(b"}");
     }
 }
 
@@ -414,35 +374,17 @@ impl Plan {
         out: &mut Vec<u8>,
     ) {
         let view = planned.shaped.view;
-        for piece in &self.pieces {
-            self.append_literal(piece.start, piece.len, out);
-            match piece.value {
-                Source::Member(at) => {
-                    if let Val::Node(node) = planned.member(at) {
-                        printer.print(view, node as usize, out);
-                    }
-                }
-                Source::Topic => out.extend_from_slice(planned.incoming.topic.as_bytes()),
-                source => {
-                    let value = planned.value(source, made, maps);
-                    text::append_value(value, maps, view, printer, out);
+        self.text.print(out, |source, out| match source {
+            Source::Member(at) => {
+                if let Val::Node(node) = planned.member(at) {
+                    printer.print(view, node as usize, out);
                 }
             }
-        }
-        self.append_literal(self.tail.0, self.tail.1, out);
-    }
-
-    /// Short texts move 16 bytes at a time: a call of `memcpy` costs more than they do.
-    #[inline]
-    fn append_literal(&self, start: u32, len: u32, out: &mut Vec<u8>) {
-        let rest = self.literals.get(start as usize..).unwrap_or_default();
-        let len = len as usize;
-        match rest.first_chunk::<PADDING>() {
-            Some(chunk) if len <= PADDING => {
-                out.extend_from_slice(chunk);
-                out.truncate(out.len() - PADDING + len);
+            Source::Topic => out.extend_from_slice(planned.incoming.topic.as_bytes()),
+            source => {
+                let value = planned.value(source, made, maps);
+                text::append_value(value, maps, view, printer, out);
             }
-            _ => out.extend_from_slice(rest.get(..len).unwrap_or_default()),
-        }
+        });
     }
 }

@@ -8,15 +8,10 @@ use super::plan::{self, MOST_STEPS, Outcomes, Plan, Planned};
 use super::record::TapeRecord;
 use super::value::Val;
 use super::{Condition, Incoming, Passed, Step, Tape};
-use crate::converters::json::{Shapes, View};
+use crate::converters::json::{Lessons, Shapes, View};
 
 /// Plans that a shape may have.
 const MOST_PLANS: usize = 8;
-/// Records without a plan for each one that gets one, so that where no record is like the others next to
-/// no time goes into plans that are not used again.
-const LESSON: u32 = 64;
-/// The most that are saved up, and what there is at first.
-const MOST_CREDIT: u32 = 64 * LESSON;
 
 /// The plans of a chain.
 #[derive(Debug)]
@@ -24,7 +19,7 @@ pub(super) struct Plans {
     shapes: Shapes<Vec<Plan>>,
     /// What the plan's work made for the record.
     made: Vec<Val>,
-    credit: u32,
+    lessons: Lessons,
     /// The outcomes, where they are the same for all records but for the timestamp.
     always: Option<Outcomes>,
     /// Whether it matters if a record has a timestamp.
@@ -49,7 +44,7 @@ impl Plans {
         Some(Self {
             shapes: Shapes::new(),
             made: Vec::new(),
-            credit: MOST_CREDIT,
+            lessons: Lessons::new(),
             always: (!has_effects).then_some(all),
             asks_for_timestamp: any(Op::inserts_timestamp),
         })
@@ -156,11 +151,9 @@ impl Tape {
     #[cold]
     fn learn(&mut self, value: &[u8], outcomes: Outcomes) -> Option<()> {
         let plans = self.plans.as_mut()?;
-        plans.credit = MOST_CREDIT.min(plans.credit + 1);
-        if plans.credit < LESSON {
+        if !plans.lessons.is_due() {
             return None;
         }
-        plans.credit -= LESSON;
         let (shape, view) = self.document.learn(value, &mut plans.shapes)?;
         let known = plans.shapes.get_mut(shape)?;
         if known.iter().any(|plan| plan.is_for(outcomes)) {
