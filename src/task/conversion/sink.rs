@@ -232,8 +232,7 @@ impl SinkConversion {
         }
     }
 
-    /// The slow way of a record that failed once: after the look-ups that its converters ask for, and again
-    /// where that may help; else reports it.
+    /// What is left of a record whose text could not be read at once.
     async fn read_again(
         &mut self,
         fetched: &FetchedRecords,
@@ -243,49 +242,45 @@ impl SinkConversion {
         texts: &mut Texts,
         errors: &mut ErrorHandler,
     ) -> Result<(), ConnectError> {
-        let (mut retries, mut failure) = (None, failure);
-        loop {
-            let looked_up = self.read_resolved(fetched, record, checks, failure, texts);
-            failure = match looked_up.await {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
-            match errors.retry(&mut retries, &failure).await {
-                Retry::Again => {}
-                Retry::Stopped => return Ok(()),
-                Retry::GiveUp => {
-                    let origin = Origin::Consumed { fetched, record };
-                    return errors.failed(failure, origin).await;
-                }
+        let read = |conversion: &mut Self| conversion.read_one(fetched, record, checks, texts);
+        match self.try_again(failure, errors, read).await {
+            Ok(_) => Ok(()),
+            Err(failure) => {
+                let origin = Origin::Consumed { fetched, record };
+                errors.failed(failure, origin).await
             }
-            failure = match self.read_one(fetched, record, checks, texts) {
-                Ok(()) => return Ok(()),
-                Err(failure) => failure,
-            };
         }
     }
 
-    /// Does the look-ups that a failure asks for, and those that the next tries ask for.
-    async fn read_resolved(
+    /// The slow way of a record that failed once: does the look-ups that its converters ask for, and
+    /// `attempt` after each and wherever trying again may help. `None` when a stop came between two tries.
+    async fn try_again<T>(
         &mut self,
-        fetched: &FetchedRecords,
-        record: &RecordRef,
-        checks: bool,
         failure: Failure,
-        texts: &mut Texts,
-    ) -> Result<(), Failure> {
-        let mut failure = failure;
-        for _ in 0..LOOKUPS_MAX {
-            if !failure.2.is_pending() {
-                break;
+        errors: &mut ErrorHandler,
+        mut attempt: impl FnMut(&mut Self) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let (mut retries, mut failure) = (None, failure);
+        loop {
+            let mut lookups = 0;
+            while failure.2.is_pending() && lookups < LOOKUPS_MAX {
+                lookups += 1;
+                self.converters.resolve(failure.0).await;
+                failure = match attempt(self) {
+                    Ok(done) => return Ok(Some(done)),
+                    Err(failure) => failure,
+                };
             }
-            self.converters.resolve(failure.0).await;
-            failure = match self.read_one(fetched, record, checks, texts) {
-                Ok(()) => return Ok(()),
+            match errors.retry(&mut retries, &failure).await {
+                Retry::Again => {}
+                Retry::Stopped => return Ok(None),
+                Retry::GiveUp => return Err(failure),
+            }
+            failure = match attempt(self) {
+                Ok(done) => return Ok(Some(done)),
                 Err(failure) => failure,
             };
         }
-        Err(failure)
     }
 
     pub(super) fn check_key(
@@ -381,11 +376,7 @@ impl SinkConversion {
     ) -> Result<SinkBatch, ConnectError> {
         let mut built = Built::new(&fetched, self.form);
         for record in &fetched.records {
-            let done = match self.build_one(&fetched, record) {
-                Err(failure) => self.build_again(&fetched, record, failure, errors).await,
-                done => done,
-            };
-            match done {
+            match self.build_with_retries(&fetched, record, errors).await {
                 Ok(Some(done)) => built.push(record, done)?,
                 Ok(None) => metrics.add_filtered(1),
                 Err(failure) => {
@@ -408,57 +399,13 @@ impl SinkConversion {
         errors: &mut ErrorHandler,
     ) -> Result<Option<ConnectRecord>, Failure> {
         match self.build_one(fetched, record) {
-            Err(failure) => self.build_again(fetched, record, failure, errors).await,
+            Err(failure) => {
+                let build = |conversion: &mut Self| conversion.build_one(fetched, record);
+                let built = self.try_again(failure, errors, build).await?;
+                Ok(built.flatten())
+            }
             done => done,
         }
-    }
-
-    /// The slow way of a record that failed once: after the look-ups that its converters ask for, and again
-    /// where that may help.
-    async fn build_again(
-        &mut self,
-        fetched: &FetchedRecords,
-        record: &RecordRef,
-        failure: Failure,
-        errors: &mut ErrorHandler,
-    ) -> Result<Option<ConnectRecord>, Failure> {
-        let (mut retries, mut failure) = (None, failure);
-        loop {
-            failure = match self.resolve_all(fetched, record, failure).await {
-                Err(failure) => failure,
-                done => return done,
-            };
-            match errors.retry(&mut retries, &failure).await {
-                Retry::Again => {}
-                Retry::Stopped => return Ok(None),
-                Retry::GiveUp => return Err(failure),
-            }
-            failure = match self.build_one(fetched, record) {
-                Err(failure) => failure,
-                done => return done,
-            };
-        }
-    }
-
-    /// As [`Self::read_resolved`].
-    async fn resolve_all(
-        &mut self,
-        fetched: &FetchedRecords,
-        record: &RecordRef,
-        failure: Failure,
-    ) -> Result<Option<ConnectRecord>, Failure> {
-        let mut failure = failure;
-        for _ in 0..LOOKUPS_MAX {
-            if !failure.2.is_pending() {
-                break;
-            }
-            self.converters.resolve(failure.0).await;
-            failure = match self.build_one(fetched, record) {
-                Err(failure) => failure,
-                done => return done,
-            };
-        }
-        Err(failure)
     }
 
     fn build_one(
