@@ -182,7 +182,8 @@ pub struct ConsumerConfig {
     pub fetch_min_bytes: i32,
     /// `fetch.max.bytes`; 8 MiB unless the user sets it, so that memory stays bounded.
     pub fetch_max_bytes: i32,
-    /// Whether the user set that: answers then have that size at once, not as large as the broker's distance asks for.
+    /// Whether the user set that: answers then have that size at once, not the one that the broker's distance
+    /// asks for.
     pub fetch_max_bytes_set: bool,
     /// `fetch.max.wait.ms`.
     pub fetch_max_wait: Duration,

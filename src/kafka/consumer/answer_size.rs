@@ -9,10 +9,11 @@ use std::time::Duration;
 
 /// The least, unless `max.partition.fetch.bytes` is larger or `fetch.max.bytes` smaller.
 const LEAST: i32 = 1 << 20;
-/// A full answer that takes longer is followed by one of twice the size: 350 MB/s at the least size.
-const SLOW: Duration = Duration::from_millis(3);
-/// A full answer that takes less is followed by one of half the size.
-const FAST: Duration = Duration::from_millis(1);
+/// A full answer that comes with fewer bytes a second is followed by one of twice the size: the way there
+/// and back takes much of the time. 1 MiB over 10 ms is just above.
+const SLOW: f64 = 100e6;
+/// A full answer that comes with more bytes a second is followed by one of half the size.
+const FAST: f64 = 250e6;
 
 /// The size for one broker.
 #[derive(Debug)]
@@ -44,14 +45,19 @@ impl AnswerSize {
 
     /// Learns from an answer that brought so many bytes after so long. One that is not half full says
     /// nothing: the broker may have waited for records.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "an answer ends before 2 GiB, and a rate need not be exact"
+    )]
     pub(super) fn learn(&mut self, brought: usize, took: Duration) {
         let half = usize::try_from(self.now / 2).unwrap_or(0);
         if brought < half {
             return;
         }
-        if took > SLOW {
+        let at = |bytes_per_second: f64| Duration::from_secs_f64(brought as f64 / bytes_per_second);
+        if took > at(SLOW) {
             self.now = self.now.saturating_mul(2).min(self.most);
-        } else if took < FAST {
+        } else if took < at(FAST) {
             self.now = (self.now / 2).max(self.least);
         }
     }
@@ -77,14 +83,17 @@ mod tests {
         assert_eq!(size.bytes(), MIB);
         for expected in [2, 4, 8, 8] {
             let now = size.bytes();
-            assert_eq!(learnt(&mut size, now, 20), expected * MIB);
+            assert_eq!(learnt(&mut size, now, 100), expected * MIB);
         }
         for expected in [4, 2, 1, 1] {
             let now = size.bytes();
             assert_eq!(learnt(&mut size, now, 0), expected * MIB);
         }
-        // In between, it stays.
-        assert_eq!(learnt(&mut size, MIB, 2), MIB);
+        // Of two MiB, 200 MB/s are in between; of one, a busy CPU's 5 ms are not slow.
+        assert_eq!(learnt(&mut size, MIB, 100), 2 * MIB);
+        assert_eq!(learnt(&mut size, 2 * MIB, 10), 2 * MIB);
+        assert_eq!(learnt(&mut size, 2 * MIB, 1), MIB);
+        assert_eq!(learnt(&mut size, MIB, 9), MIB);
     }
 
     #[test]

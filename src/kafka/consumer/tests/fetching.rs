@@ -472,7 +472,7 @@ fn slow_answers_are_asked_to_be_larger_unless_the_user_chose_their_size() {
             cluster.on(ApiKey::Fetch, move |call, _| {
                 let request: FetchRequest = call.request();
                 seen.lock().unwrap().push(request.max_bytes);
-                Reply::Delayed(Duration::from_millis(10), Box::new(Reply::Default))
+                Reply::Delayed(Duration::from_millis(40), Box::new(Reply::Default))
             });
             let consumer = KafkaConsumer::new(ConsumerConfig {
                 // As many batches as the answer may hold.
