@@ -343,31 +343,36 @@ impl EmbeddedConsumer {
     async fn read_chunk(&self, wanted: &Wanted) -> Result<Option<Chunk>, ClientError> {
         let max_bytes = self.config.max_partition_fetch_bytes.max(1).unsigned_abs() as usize;
         let mut buffer = take_filled(max_bytes);
-        if let Some(cursor) = &wanted.cursor {
-            let partition = &wanted.partition;
-            let len = partition.read_cached(cursor, wanted.offset, &mut buffer, max_bytes);
-            if let Some(len) = len {
-                let cursor = cursor.clone();
+        let partition = &wanted.partition;
+        let cached = wanted.cursor.as_ref().and_then(|cursor| {
+            let len = partition.read_cached(cursor, wanted.offset, &mut buffer, max_bytes)?;
+            Some((cursor.clone(), len))
+        });
+        let read = match cached {
+            Some((cursor, len)) => {
                 // Nothing was waited for, and others live on this shard too.
                 yield_now().await;
-                return Ok(Some(Chunk {
+                Ok(Read::Chunk(Chunk {
                     buffer,
                     len,
                     cursor,
-                }));
+                }))
             }
-        }
-        let partition = Arc::clone(&wanted.partition);
-        let (cursor, offset) = (wanted.cursor.clone(), wanted.offset);
-        let done = blocking(move || partition.read(cursor, offset, buffer, max_bytes)).await;
-        let read = done.map_err(|error| error::blocking(self.log.dir(), &error))?;
-        if wanted.partition.is_deleted() {
+            None => {
+                let partition = Arc::clone(partition);
+                let (cursor, offset) = (wanted.cursor.clone(), wanted.offset);
+                let done =
+                    blocking(move || partition.read(cursor, offset, buffer, max_bytes)).await;
+                done.map_err(|error| error::blocking(self.log.dir(), &error))?
+            }
+        };
+        if partition.is_deleted() {
             return Ok(None);
         }
         match read? {
             Read::End => Ok(None),
             Read::OutOfRange => {
-                let start = self.reset_offset(&wanted.partition, &wanted.name)?;
+                let start = self.reset_offset(partition, &wanted.name)?;
                 tracing::warn!(partition = %wanted.name, offset = wanted.offset, start,
                     "the offset is not in the log (any more), going on from auto.offset.reset");
                 self.seek(&wanted.name, start);

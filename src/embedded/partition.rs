@@ -84,6 +84,12 @@ impl Cursor {
         self.position += bytes as u64;
     }
 
+    /// Bytes of whole batches from here to the segment's end.
+    fn left(&self) -> usize {
+        let left = self.segment.len().saturating_sub(self.position);
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
+
     /// File and position, for messages.
     pub(super) fn place(&self) -> String {
         format!("{} at byte {}", self.segment.path.display(), self.position)
@@ -334,7 +340,7 @@ impl Partition {
                 None => return Ok(Read::OutOfRange),
             },
         };
-        let left = usize::try_from(cursor.segment.len() - cursor.position).unwrap_or(usize::MAX);
+        let left = cursor.left();
         let read = |buffer: &mut [u8], at: u64| {
             cursor
                 .file
@@ -375,9 +381,7 @@ impl Partition {
         if self.is_deleted() || !there.contains(&offset) {
             return None;
         }
-        let left = cursor.segment.len().checked_sub(cursor.position)?;
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let len = left.min(max_bytes.max(HEADER_BYTES));
+        let len = cursor.left().min(max_bytes.max(HEADER_BYTES));
         buffer.grow(len);
         let read = read_cached(&cursor.file, &mut buffer[..len], cursor.position);
         // A part is not taken: what is missing would be asked for once for each part, the disk's way of

@@ -1,9 +1,11 @@
 //! The embedded log as its clients see it, and what its files survive.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use crate::clients::{
 use crate::mapped::tests::SmallDisk;
 use crate::record::{Compression, CompressionConfig, RecordHeader, headers};
 use crate::shard::{
-    CachedRead, RuntimeKind, probe_io_uring, read_cached, sleep, spawn, take_filled,
+    CachedRead, RuntimeKind, probe_io_uring, read_cached, sleep, spawn, take_filled, yield_now,
 };
 
 pub(super) const LONG: Duration = Duration::from_secs(60);
@@ -348,6 +350,41 @@ fn what_is_cached_is_read_as_a_blocking_thread_reads_it() {
         // A batch that is longer than what may be read, and offsets that are not there, are left to `read`.
         assert_eq!(cached(&chunk, offset, 100), None);
         assert_eq!(cached(&chunk, 60, 1000), None);
+    }
+}
+
+#[test]
+fn reading_what_is_cached_lets_others_of_the_shard_run() {
+    for kind in kinds() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = small_segments(dir.path());
+        let run = async move {
+            produce(&producer(&log), "t", &values(0..200)).await;
+            let config = ConsumerConfig {
+                max_partition_fetch_bytes: 300,
+                ..ConsumerConfig::default()
+            };
+            let consumer = EmbeddedConsumer::new(Arc::clone(&log), config);
+            consumer.assign(vec![TopicPartition::new("t", 0)]);
+            let turns = Rc::new(Cell::new(0));
+            let counting = Rc::clone(&turns);
+            let other = spawn(async move {
+                loop {
+                    counting.set(counting.get() + 1);
+                    yield_now().await;
+                }
+            });
+            let (mut polls, mut alone, mut longest) = (0, 0, 0);
+            while let Polled::Records(_) = consumer.poll(SHORT).await.unwrap() {
+                polls += 1;
+                alone = if turns.replace(0) == 0 { alone + 1 } else { 0 };
+                longest = longest.max(alone);
+            }
+            other.abort();
+            // A segment, whose end has to be waited for, is some thirteen polls.
+            assert!(polls >= 200 && longest <= 4, "{longest} of {polls}");
+        };
+        crate::shard::run(kind, None, run).unwrap();
     }
 }
 
