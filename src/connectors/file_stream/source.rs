@@ -29,8 +29,7 @@ use crate::api::{
 };
 use crate::connectors::offload::Offload;
 use crate::connectors::{now_ms, parse};
-use crate::shard::{CachedRead, read_cached};
-use crate::shard::{FilledBuffer, sleep, take_filled};
+use crate::shard::{CachedRead, FilledBuffer, read_cached, sleep, take_filled};
 
 /// Longest line in bytes. A line must be in memory as a whole; Kafka's own limit is below 2 GiB and
 /// `max.request.size` usually 1 MiB.

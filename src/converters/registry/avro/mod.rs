@@ -3,8 +3,8 @@
 //! `schema` parses the JSON of Avro schemas and keeps every property, which apache-avro does not do for
 //! primitive types, where Connect's own annotations stand; `print` writes them as Java does. `compose`
 //! makes a schema of a Connect schema, `connect` the other way, and with it the plan by which `decode`
-//! reads and `text` prints; `plan` is the plan by which `encode` writes. Data goes straight between bytes and Connect
-//! values.
+//! reads and `text` prints; `plan` is the plan by which `encode` writes. Data goes straight between bytes
+//! and Connect values.
 
 mod anything;
 mod compat;
@@ -28,7 +28,7 @@ use self::plan::Write;
 use self::schema::{AvroSchema, Kind};
 use super::format::{Format, RegistrySchema};
 use crate::api::config_def::{ConfigKey, Importance, ParsedConfig};
-use crate::api::data::SchemaRef;
+use crate::api::data::{SchemaRef, text as java_text};
 use crate::api::{ConnectError, SchemaAndValue, Value};
 
 /// The switches of `AvroDataConfig`.
@@ -240,7 +240,7 @@ impl Format for AvroFormat {
         out: &mut Vec<u8>,
     ) -> Result<(), ConnectError> {
         if reader.is_bytes {
-            crate::api::data::text::append(&reader.read.whole(data)?, out);
+            java_text::append(&reader.read.whole(data)?, out);
             return Ok(());
         }
         reader.read.print(&mut decode::Input::new(data), out)
