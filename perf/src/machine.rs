@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
+
+use nix::unistd::{SysconfVar, sysconf};
 
 use crate::results::Machine;
 
@@ -34,6 +37,45 @@ pub(crate) fn describe(data: &Path, java: bool) -> Machine {
             .and_then(|l| l.parse().ok())
             .unwrap_or(0.0),
     }
+}
+
+/// Watches how much CPU time the host of a virtual machine gives to others meanwhile: what no figure of a
+/// process shows, and what decides the latencies that are seldom met.
+#[derive(Debug)]
+pub(crate) struct Theft {
+    since: Instant,
+    /// None where the kernel is not told.
+    before: Option<f64>,
+}
+
+impl Theft {
+    /// Begins to watch.
+    pub(crate) fn watch() -> Self {
+        Self {
+            since: Instant::now(),
+            before: stolen_seconds(),
+        }
+    }
+
+    /// CPUs that were taken away, in the mean.
+    pub(crate) fn cores(&self) -> Option<f64> {
+        let seconds = self.since.elapsed().as_secs_f64();
+        Some((stolen_seconds()? - self.before?) / seconds)
+    }
+}
+
+/// Of all CPUs since the start of the machine.
+fn stolen_seconds() -> Option<f64> {
+    let ticks_per_second = sysconf(SysconfVar::CLK_TCK).ok()??;
+    let ticks = stolen_ticks(&fs::read_to_string("/proc/stat").ok()?)?;
+    #[expect(clippy::cast_precision_loss, reason = "seconds with a few digits")]
+    Some(ticks as f64 / ticks_per_second as f64)
+}
+
+/// The eighth column of `/proc/stat`'s first line.
+fn stolen_ticks(stat: &str) -> Option<u64> {
+    let all = stat.lines().next()?.strip_prefix("cpu ")?;
+    all.split_ascii_whitespace().nth(7)?.parse().ok()
 }
 
 /// Type of the file system that `path` lies on: that of the longest mount point above it.
@@ -70,6 +112,16 @@ mod tests {
             "proc"
         );
         assert_eq!(filesystem(mounts, Path::new("/etc")).unwrap(), "ext4");
+    }
+
+    #[test]
+    fn stolen_time_is_the_eighth_column_of_all_cpus() {
+        let stat = "cpu  1 2 3 4 5 6 7 80 9 10\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(stolen_ticks(stat), Some(80));
+        assert_eq!(stolen_ticks("cpu 1 2 3\n"), None);
+        assert_eq!(stolen_ticks(""), None);
+        let cores = Theft::watch().cores().unwrap();
+        assert!(cores >= 0.0, "{cores}");
     }
 
     #[test]

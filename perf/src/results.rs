@@ -165,6 +165,10 @@ pub struct Run {
     pub involuntary_switches: u64,
     /// CPUs that the broker kept busy during the steady part.
     pub broker_cores_busy: Option<f64>,
+    /// CPUs that the machine's own host took away in the mean over the whole run, where a virtual machine is
+    /// told (steal time).
+    #[serde(default)]
+    pub stolen_cores: Option<f64>,
     /// End-to-end latency from each record's scheduled time; latency runs only.
     pub latency: Option<Latency>,
     /// Idle runs only.

@@ -1,6 +1,7 @@
 //! Rounds: every system once in each, in alternating order, so that what drifts on the machine meets all.
 
 use crate::error::{Error, Result};
+use crate::machine::Theft;
 use crate::results::{Kind, Run, ScenarioResult};
 use crate::scenario::Scenario;
 use crate::session::Session;
@@ -131,7 +132,9 @@ fn run_turns(
     let mut outcome = Ok(());
     for turn in turns {
         let mut run = blank(*turn);
+        let theft = Theft::watch();
         let measured = measure(session, scenario, &input, turn.system, &mut run);
+        run.stolen_cores = theft.cores();
         if let Err(Error::Interrupted) = measured {
             outcome = measured;
             break;
@@ -177,6 +180,7 @@ fn blank(turn: Turn) -> Run {
         voluntary_switches: 0,
         involuntary_switches: 0,
         broker_cores_busy: None,
+        stolen_cores: None,
         latency: None,
         idle: None,
         samples: Vec::new(),

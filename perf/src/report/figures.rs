@@ -31,6 +31,7 @@ pub(super) enum Key {
     FirstRecord,
     BrokerCpu,
     BrokerCores,
+    StolenCores,
     LatencyMean,
     LatencyP50,
     LatencyP99,
@@ -134,7 +135,7 @@ const fn headline(mut figure: Figure) -> Figure {
 
 /// In the order of the tables. `steady` is the part after warming up, `whole life` starts with the process.
 #[rustfmt::skip]
-pub(super) static FIGURES: [Figure; 30] = [
+pub(super) static FIGURES: [Figure; 31] = [
     headline(row(Key::Rate, "Records per second, steady", PerSecond, Higher, |run| steady(run, |span| span.records as f64 / span.seconds))),
     headline(row(Key::ByteRate, "Payload per second, steady", BytesPerSecond, Higher, |run| steady(run, |span| span.bytes as f64 / span.seconds))),
     headline(row(Key::Cpu, "CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds)))),
@@ -165,6 +166,7 @@ pub(super) static FIGURES: [Figure; 30] = [
     headline(row(Key::FirstRecord, "Start to first record", Seconds, Lower, |run| run.first_record_seconds)),
     row(Key::BrokerCpu, "Broker's CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.broker_user_seconds + span.broker_system_seconds))),
     headline(row(Key::BrokerCores, "CPUs kept busy by the broker, steady", Cpus, Neither, |run| run.broker_cores_busy)),
+    headline(row(Key::StolenCores, "CPUs taken away by the machine's host", Cpus, Neither, |run| run.stolen_cores)),
 ];
 
 /// CPUs that the worker kept busy in the steady part.

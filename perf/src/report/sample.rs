@@ -84,6 +84,7 @@ pub(super) fn run(system: &str, round: u32) -> Run {
         voluntary_switches: whole(2_000.0 * shape.seconds),
         involuntary_switches: whole(100.0 * shape.seconds),
         broker_cores_busy: Some(1.0 / shape.seconds.max(1.0)),
+        stolen_cores: Some(0.05),
         latency: None,
         idle: None,
         samples: samples(seconds, cpu, resident),
