@@ -432,7 +432,7 @@ fn fetching() -> Vec<ClientKey> {
         ),
         used(
             int("fetch.max.bytes", 8 << 20, 0),
-            "Bytes of one answer, at most. Unless it is set, answers have 1 MiB and grow while they take long; Kafka's default is 52428800.",
+            "Bytes of one answer, at most. Unless it is set, answers have 1 MiB and grow while they come slowly; Kafka's default is 52428800.",
         ),
         used(
             ms_int("fetch.max.wait.ms", 500).importance(Importance::Low),
