@@ -26,6 +26,7 @@ mod preview;
 mod rest;
 mod runtimes;
 mod schema_registry;
+mod schema_registry_java;
 mod standalone_files;
 mod tool_connectors;
 mod transforms;

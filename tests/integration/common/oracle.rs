@@ -19,13 +19,18 @@ pub(crate) struct ConnectOracle {
 
 impl ConnectOracle {
     /// Starts a worker with these settings and connectors, and waits until all tasks run.
-    /// Adds `plugin.path`, `listeners` and, when absent, `offset.storage.file.filename`.
+    /// Adds to `plugin.path`, and `listeners` and, when absent, `offset.storage.file.filename`.
     pub(crate) fn start(kafka: &Kafka, worker: &Properties, connectors: &[Properties]) -> Self {
         let dir = scratch_dir("oracle");
         let port = free_port();
+        let own = kafka.plugin_path().display().to_string();
+        let plugin_path = match worker.get("plugin.path") {
+            Some(more) => format!("{own},{more}"),
+            None => own,
+        };
         let mut worker = worker
             .clone()
-            .set("plugin.path", kafka.plugin_path().display())
+            .set("plugin.path", plugin_path)
             .set("plugin.discovery", "service_load")
             .set("listeners", format!("http://127.0.0.1:{port}"));
         if worker.get("offset.storage.file.filename").is_none() {
