@@ -21,21 +21,6 @@ fn with_registry(connector: Properties, converter: &str) -> Properties {
     )
 }
 
-fn schema_source(name: &str, topic: &str, count: usize) -> Properties {
-    Properties::new()
-        .set("name", name)
-        .set(
-            "connector.class",
-            "org.apache.kafka.connect.tools.SchemaSourceConnector",
-        )
-        .set("tasks.max", 1)
-        .set("topic", topic)
-        .set("num.messages", count)
-        .set("throughput", 100)
-        .set("multiple.schema", true)
-        .set("partition.count", 1)
-}
-
 /// A sink that writes what `topic` has into `out.txt`, and its files.
 fn text_sink(
     cluster: &KafkaCluster,
@@ -65,7 +50,7 @@ fn lines_when_there(files: &Standalone, count: usize) -> Vec<String> {
 fn there_and_back(cluster: &KafkaCluster, kind: &str, converter: &str) -> (String, Vec<Vec<u8>>) {
     let topic = format!("registry-{kind}");
     cluster.client().create_topic(&topic, 1);
-    let source = schema_source(&format!("source-{kind}"), &topic, 6);
+    let source = pipeline::schema_source(&format!("source-{kind}"), &topic, 6);
     let source = with_registry(source, converter);
     let worker = pipeline::worker(&cluster.bootstrap());
     let ringmain = Standalone::new(&worker, &[source]).start();
@@ -442,7 +427,7 @@ fn without_registration_a_source_says_which_schema_is_missing() {
     let Some(kafka) = kafka() else { return };
     let (cluster, topic) = (kafka.shared_cluster(), "registry-unregistered");
     cluster.client().create_topic(topic, 1);
-    let source = with_registry(schema_source("unregistered", topic, 2), AVRO);
+    let source = with_registry(pipeline::schema_source("unregistered", topic, 2), AVRO);
     let source = source.set("value.converter.auto.register.schemas", false);
     let worker = pipeline::worker(&cluster.bootstrap());
     let ringmain = Standalone::new(&worker, &[source]).launch();

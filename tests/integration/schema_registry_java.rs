@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use serde_json::Value;
 use testbed::registry::fetch_converters;
 
 use crate::common::registry::shared_registry;
 use crate::common::{
-    ConnectOracle, Kafka, PATIENCE, Properties, Standalone, kafka, pipeline, wait_for,
+    ConnectOracle, Kafka, PATIENCE, Properties, Standalone, http, kafka, pipeline, wait_for,
 };
 
 const RECORDS: usize = 6;
@@ -39,18 +40,7 @@ fn with_avro(worker: Properties, java: bool) -> Properties {
 /// annotations stand for.
 fn source(name: &str, topic: &str) -> Properties {
     let transforms = "org.apache.kafka.connect.transforms";
-    Properties::new()
-        .set("name", name)
-        .set(
-            "connector.class",
-            "org.apache.kafka.connect.tools.SchemaSourceConnector",
-        )
-        .set("tasks.max", 1)
-        .set("topic", topic)
-        .set("num.messages", RECORDS)
-        .set("throughput", 100)
-        .set("multiple.schema", true)
-        .set("partition.count", 1)
+    pipeline::schema_source(name, topic, RECORDS)
         .set("transforms", "small,time")
         .set("transforms.small.type", format!("{transforms}.Cast$Value"))
         .set("transforms.small.spec", "int:int8,float:float64")
@@ -99,8 +89,8 @@ fn in_ringmain<T>(kafka: &Kafka, connector: Properties, done: impl FnOnce() -> T
     outcome
 }
 
-/// One side writes a topic; both print it.
-fn printed_by_both(kafka: &Kafka, topic: &str, by_java: bool) -> [Vec<String>; 2] {
+/// One side writes a topic.
+fn write(kafka: &Kafka, topic: &str, by_java: bool) {
     let cluster = kafka.shared_cluster();
     cluster.client().create_topic(topic, 1);
     let end = i64::try_from(RECORDS).unwrap();
@@ -110,6 +100,11 @@ fn printed_by_both(kafka: &Kafka, topic: &str, by_java: bool) -> [Vec<String>; 2
         true => in_java(kafka, source, written),
         false => in_ringmain(kafka, source, written),
     };
+}
+
+/// One side writes a topic; both print it.
+fn printed_by_both(kafka: &Kafka, topic: &str, by_java: bool) -> [Vec<String>; 2] {
+    write(kafka, topic, by_java);
     let dir = crate::common::scratch_dir("avro-java");
     let sink = |name: &str| {
         let file = dir.path().join(name);
@@ -122,6 +117,22 @@ fn printed_by_both(kafka: &Kafka, topic: &str, by_java: bool) -> [Vec<String>; 2
         in_java(kafka, theirs, || lines(&their_file)),
         in_ringmain(kafka, ours, || lines(&our_file)),
     ]
+}
+
+/// The fields of the schemas that a topic's values were registered with, oldest first. The record itself is
+/// named after the converter's package.
+fn registered_fields(topic: &str) -> Vec<Value> {
+    let url = format!(
+        "{}/subjects/{topic}-value/versions",
+        shared_registry().url()
+    );
+    let versions = http::get(&url).json();
+    let fields = |version: &Value| {
+        let text = http::get(&format!("{url}/{version}")).json()["schema"].clone();
+        let schema: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
+        schema["fields"].clone()
+    };
+    versions.as_array().unwrap().iter().map(fields).collect()
 }
 
 #[test]
@@ -139,4 +150,23 @@ fn avro_that_we_wrote_is_read_by_java_as_by_us() {
     assert_eq!(ours, theirs);
     // The long became a time, 12 milliseconds after the epoch, and is printed as Java prints times.
     assert!(ours[1].contains("1970"), "{ours:?}");
+}
+
+#[test]
+fn schemas_are_registered_with_the_annotations_that_java_gives_them() {
+    let Some(kafka) = kafka() else { return };
+    let fields = [
+        ("avro-schemas-of-java", true),
+        ("avro-schemas-of-ringmain", false),
+    ];
+    let [theirs, ours] = fields.map(|(topic, by_java)| {
+        write(kafka, topic, by_java);
+        registered_fields(topic)
+    });
+    assert_eq!(ours, theirs);
+    let text = format!("{ours:?}");
+    assert!(
+        text.contains("connect.type") && text.contains("timestamp-millis"),
+        "{text}"
+    );
 }

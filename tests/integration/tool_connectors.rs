@@ -97,12 +97,8 @@ fn the_schema_source_writes_what_apaches_does() {
     let client = cluster.client();
     let source = |side: &str| {
         client.create_topic(&format!("schema-{side}"), 1);
-        let source = connector("SchemaSource", &format!("schema-{side}"))
-            .set("topic", format!("schema-{side}"))
-            .set("num.messages", 20)
-            .set("throughput", 100)
-            .set("multiple.schema", true)
-            .set("partition.count", 1);
+        let name = format!("schema-{side}");
+        let source = pipeline::schema_source(&name, &name, 20);
         with_converter(source, JSON, Some(true)).set("key.converter", JSON)
     };
     oracle.create(&source("apache"));

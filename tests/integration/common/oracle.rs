@@ -19,7 +19,8 @@ pub(crate) struct ConnectOracle {
 
 impl ConnectOracle {
     /// Starts a worker with these settings and connectors, and waits until all tasks run.
-    /// Adds to `plugin.path`, and `listeners` and, when absent, `offset.storage.file.filename`.
+    /// Puts its own plugins before those of `plugin.path`; adds `listeners` and, when absent,
+    /// `offset.storage.file.filename`.
     pub(crate) fn start(kafka: &Kafka, worker: &Properties, connectors: &[Properties]) -> Self {
         let dir = scratch_dir("oracle");
         let port = free_port();
@@ -140,9 +141,9 @@ impl ConnectOracle {
     /// A clean stop; the directory with the offset file stays until the value is dropped.
     ///
     /// The connectors are stopped by REST first, which ends their tasks and commits their offsets:
-    /// on SIGTERM the worker stops its REST server before its tasks, and that can hang for ever,
-    /// since Jetty's own shutdown hook takes the same server down at the same time (seen once in a
-    /// few hundred stops). A worker without tasks has nothing to lose by a SIGKILL.
+    /// on SIGTERM the worker stops its REST server before its tasks, while Jetty's own shutdown hook
+    /// takes the same server down, and once it got no further while its tasks went on. A worker
+    /// without tasks has nothing to lose by a SIGKILL.
     pub(crate) fn stop(&self) {
         let names = http::get(&self.url("/connectors")).json();
         for name in names.as_array().unwrap() {

@@ -39,6 +39,22 @@ pub(crate) fn file_sink(name: &str, file: &Path, topics: &str) -> Properties {
         .set("topics", topics)
 }
 
+/// Apache's source of structs, of two schemas in turn, in one partition.
+pub(crate) fn schema_source(name: &str, topic: &str, count: usize) -> Properties {
+    Properties::new()
+        .set("name", name)
+        .set(
+            "connector.class",
+            "org.apache.kafka.connect.tools.SchemaSourceConnector",
+        )
+        .set("tasks.max", 1)
+        .set("topic", topic)
+        .set("num.messages", count)
+        .set("throughput", 100)
+        .set("multiple.schema", true)
+        .set("partition.count", 1)
+}
+
 /// Gives a connector a value converter of its own; `schemas` is JsonConverter's `schemas.enable`.
 pub(crate) fn with_converter(
     connector: Properties,
