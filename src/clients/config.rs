@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::SecurityConfig;
 use crate::record::{Compression, CompressionConfig};
 
 /// Settings that every client has. Field names are Kafka's keys.
@@ -36,6 +37,8 @@ pub struct CommonClientConfig {
     pub send_buffer_bytes: Option<usize>,
     /// `receive.buffer.bytes`; `None` leaves it to the system.
     pub receive_buffer_bytes: Option<usize>,
+    /// `security.protocol`, `ssl.*` and `sasl.*`.
+    pub security: SecurityConfig,
 }
 
 impl Default for CommonClientConfig {
@@ -55,6 +58,7 @@ impl Default for CommonClientConfig {
             connection_setup_timeout_max: Duration::from_secs(30),
             send_buffer_bytes: None,
             receive_buffer_bytes: None,
+            security: SecurityConfig::default(),
         }
     }
 }

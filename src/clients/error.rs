@@ -46,6 +46,14 @@ pub enum ClientError {
         /// The cause.
         reason: String,
     },
+    /// Client and broker did not accept each other: TLS or SASL failed (Kafka: `AuthenticationException`).
+    #[error("authentication with broker {broker} failed: {reason}")]
+    Authentication {
+        /// `host:port`.
+        broker: String,
+        /// What is wrong and which keys to look at.
+        reason: String,
+    },
     /// The time allowed for a call is over.
     #[error("{context}: timed out after {} ms{hint}", after.as_millis())]
     Timeout {
@@ -140,6 +148,11 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether no broker will be reached before the configuration is changed, theirs or this client's.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Authentication { .. } | Self::Config { .. })
+    }
+
     /// Whether the same call may succeed later (Kafka: `RetriableException`).
     pub fn is_retriable(&self) -> bool {
         match self {

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod held;
 mod partitioner;
+mod security;
 mod traits;
 
 pub use config::{
@@ -18,6 +19,10 @@ pub use config::{
 pub use error::{ApiErrorKind, ClientError};
 pub use held::HeldBuffer;
 pub use partitioner::{murmur2, partition_for_key};
+pub use security::{
+    Credentials, OauthConfig, Refresh, SaslConfig, ScramHash, SecurityConfig, TokenEndpoint,
+    TokenSource, UnsecuredToken,
+};
 pub use traits::{
     Ack, Acked, Admin, Append, AppendBatch, ClusterAdmin, ConfigSource, Consumer, FetchedBatches,
     FetchedRecords, NewTopic, OffsetSpec, Polled, Producer, ProducerRecord, RecordToken, Slices,

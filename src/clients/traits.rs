@@ -434,6 +434,35 @@ pub trait Admin {
     /// Authorization, time-out.
     async fn group_offsets(&self, group: &str) -> Result<Vec<(TopicPartition, i64)>, ClientError>;
 
+    /// Commits offsets for a group that has no members (Kafka: `Admin.alterConsumerGroupOffsets`). Of
+    /// several partitions some may be done when one fails.
+    ///
+    /// # Errors
+    /// The group has members (`UNKNOWN_MEMBER_ID`); unknown topic or partition, authorization, time-out.
+    async fn alter_group_offsets(
+        &self,
+        group: &str,
+        offsets: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError>;
+
+    /// Takes committed offsets away; a partition without one is no error (Kafka:
+    /// `Admin.deleteConsumerGroupOffsets`).
+    ///
+    /// # Errors
+    /// No such group (`GROUP_ID_NOT_FOUND`), a member reads the topic (`GROUP_SUBSCRIBED_TO_TOPIC`),
+    /// unknown topic or partition, authorization, time-out.
+    async fn delete_group_offsets(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ClientError>;
+
+    /// Deletes a group and its committed offsets. `false` when there is none.
+    ///
+    /// # Errors
+    /// The group has members (`NON_EMPTY_GROUP`), authorization, time-out.
+    async fn delete_group(&self, group: &str) -> Result<bool, ClientError>;
+
     /// Closes the connections.
     async fn close(&self);
 }

@@ -120,5 +120,56 @@ impl Admin for EmbeddedAdmin {
         Ok(offsets.collect())
     }
 
+    async fn alter_group_offsets(
+        &self,
+        group: &str,
+        offsets: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError> {
+        if self.log.groups.has_members(group) {
+            let context = format!("changing the committed offsets of group {group}");
+            return Err(error::unknown_member(context));
+        }
+        for (at, _) in offsets {
+            self.partition(at)?;
+        }
+        for (at, offset) in offsets {
+            self.log.commit(group, &at.topic, at.partition, *offset)?;
+        }
+        self.log.flush_offsets().await
+    }
+
+    async fn delete_group_offsets(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ClientError> {
+        let context = || format!("deleting committed offsets of group {group}");
+        if self.log.groups.has_members(group) {
+            return Err(error::group_subscribed(context()));
+        }
+        if self.log.group_offsets(group).is_empty() {
+            return Err(error::group_not_found(context()));
+        }
+        for at in partitions {
+            self.partition(at)?;
+        }
+        for at in partitions {
+            self.log.forget_commit(group, &at.topic, at.partition)?;
+        }
+        self.log.flush_offsets().await
+    }
+
+    async fn delete_group(&self, group: &str) -> Result<bool, ClientError> {
+        if self.log.groups.has_members(group) {
+            return Err(error::non_empty_group(format!("deleting group {group}")));
+        }
+        let offsets = self.log.group_offsets(group);
+        for (topic, partition, _) in &offsets {
+            self.log.forget_commit(group, topic, *partition)?;
+        }
+        self.log.flush_offsets().await?;
+        Ok(!offsets.is_empty())
+    }
+
     async fn close(&self) {}
 }

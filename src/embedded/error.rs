@@ -77,6 +77,19 @@ pub(super) fn unknown_member(context: String) -> ClientError {
     api(25, "UNKNOWN_MEMBER_ID", ApiErrorKind::Fatal, context)
 }
 
+pub(super) fn non_empty_group(context: String) -> ClientError {
+    api(68, "NON_EMPTY_GROUP", ApiErrorKind::Fatal, context)
+}
+
+pub(super) fn group_not_found(context: String) -> ClientError {
+    api(69, "GROUP_ID_NOT_FOUND", ApiErrorKind::Fatal, context)
+}
+
+pub(super) fn group_subscribed(context: String) -> ClientError {
+    let kind = ApiErrorKind::Fatal;
+    api(86, "GROUP_SUBSCRIBED_TO_TOPIC", kind, context)
+}
+
 pub(super) fn offset_out_of_range(context: String) -> ClientError {
     api(1, "OFFSET_OUT_OF_RANGE", ApiErrorKind::Fatal, context)
 }

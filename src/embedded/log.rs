@@ -296,6 +296,16 @@ impl EmbeddedLog {
         self.put_offset(&group_key(group, topic, partition), Some(offset))
     }
 
+    /// Takes a committed offset away; durable after a flush of `offsets`.
+    pub(super) fn forget_commit(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> Result<(), ClientError> {
+        self.put_offset(&group_key(group, topic, partition), None)
+    }
+
     /// Stores the first offset of a partition.
     pub(super) fn store_start(&self, partition: &Partition) -> Result<(), ClientError> {
         let key = start_key(&partition.topic, partition.number);

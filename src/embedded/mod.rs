@@ -40,4 +40,6 @@ mod batch_tests;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
+mod group_tests;
+#[cfg(test)]
 mod tests;

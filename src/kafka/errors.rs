@@ -29,6 +29,8 @@ pub(super) mod code {
     pub(in crate::kafka) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
     pub(in crate::kafka) const GROUP_AUTHORIZATION_FAILED: i16 = 30;
     pub(in crate::kafka) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
+    pub(in crate::kafka) const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
+    pub(in crate::kafka) const ILLEGAL_SASL_STATE: i16 = 34;
     pub(in crate::kafka) const UNSUPPORTED_VERSION: i16 = 35;
     pub(in crate::kafka) const TOPIC_ALREADY_EXISTS: i16 = 36;
     pub(in crate::kafka) const INVALID_PARTITIONS: i16 = 37;
@@ -37,6 +39,7 @@ pub(super) mod code {
     pub(in crate::kafka) const INVALID_PRODUCER_EPOCH: i16 = 47;
     pub(in crate::kafka) const CONCURRENT_TRANSACTIONS: i16 = 51;
     pub(in crate::kafka) const UNKNOWN_PRODUCER_ID: i16 = 59;
+    pub(in crate::kafka) const GROUP_ID_NOT_FOUND: i16 = 69;
     pub(in crate::kafka) const FENCED_LEADER_EPOCH: i16 = 74;
     pub(in crate::kafka) const UNKNOWN_LEADER_EPOCH: i16 = 75;
     pub(in crate::kafka) const OFFSET_NOT_AVAILABLE: i16 = 78;

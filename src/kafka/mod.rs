@@ -5,8 +5,8 @@
 //! A client lives on one shard: everything is `Rc` and `Cell`, no `RefCell` is borrowed across an await,
 //! and each client has its own connections, as Kafka's clients do.
 //!
-//! Layers, each using only those before it: `errors` (codes), `protocol` (requests, framing),
-//! `connection` (one socket, pipelined), `cluster` (brokers, metadata, coordinators, retries), then
+//! Layers, each using only those before it: `errors` (codes), `protocol` (requests, framing), `security`
+//! (TLS), `connection` (one socket, pipelined) with `sasl`, `cluster` (brokers, metadata, coordinators, retries), then
 //! `producer`, `consumer` and `admin`.
 
 mod admin;
@@ -21,6 +21,8 @@ mod fuzz;
 mod mock_broker;
 mod producer;
 mod protocol;
+mod sasl;
+mod security;
 
 pub use admin::{ClusterInfo, KafkaAdmin, probe};
 pub use consumer::KafkaConsumer;

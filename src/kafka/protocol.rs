@@ -7,15 +7,17 @@
 use bytes::{Buf, Bytes};
 use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest,
-    HeartbeatResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-    InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, LeaveGroupResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest, DeleteGroupsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DescribeConfigsRequest, DescribeConfigsResponse, FetchRequest, FetchResponse,
+    FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, InitProducerIdRequest,
+    InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest, MetadataResponse,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
     OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest,
     OffsetForLeaderEpochResponse, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader,
+    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
     SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, StrBytes};
@@ -31,6 +33,8 @@ pub(super) trait Request: Message + Encodable + HeaderVersion {
     const NAME: &'static str;
     /// Highest version sent, though the crate or the broker may know higher ones.
     const VERSION_MAX: i16;
+    /// Whether it belongs to an authentication, during which no other request may go out.
+    const AUTHENTICATES: bool = false;
     /// What a broker answers.
     type Response: Response;
 }
@@ -78,7 +82,37 @@ requests! {
     OffsetForLeaderEpochRequest => OffsetForLeaderEpochResponse: 23, "OffsetForLeaderEpoch", up to 4;
     DescribeConfigsRequest => DescribeConfigsResponse: 32, "DescribeConfigs", up to 4;
     CreatePartitionsRequest => CreatePartitionsResponse: 37, "CreatePartitions", up to 3;
+    DeleteGroupsRequest => DeleteGroupsResponse: 42, "DeleteGroups", up to 2;
     IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse: 44, "IncrementalAlterConfigs", up to 1;
+    OffsetDeleteRequest => OffsetDeleteResponse: 47, "OffsetDelete", up to 0;
+}
+
+impl Request for SaslHandshakeRequest {
+    const KEY: i16 = 17;
+    const NAME: &'static str = "SaslHandshake";
+    const VERSION_MAX: i16 = 1;
+    const AUTHENTICATES: bool = true;
+    type Response = SaslHandshakeResponse;
+}
+
+impl Request for SaslAuthenticateRequest {
+    const KEY: i16 = 36;
+    const NAME: &'static str = "SaslAuthenticate";
+    const VERSION_MAX: i16 = 2;
+    const AUTHENTICATES: bool = true;
+    type Response = SaslAuthenticateResponse;
+}
+
+impl Response for SaslHandshakeResponse {
+    fn throttle_time_ms(&self) -> i32 {
+        0
+    }
+}
+
+impl Response for SaslAuthenticateResponse {
+    fn throttle_time_ms(&self) -> i32 {
+        0
+    }
 }
 
 /// Position of the correlation id in a framed request.

@@ -45,6 +45,13 @@ pub fn def(kind: ClientKind) -> ConfigDef {
         .fold(ConfigDef::new(), |def, key| def.define(key.key))
 }
 
+/// The keys of `security.`, `ssl.` and `sasl.` alone.
+pub(super) fn security_def() -> ConfigDef {
+    security()
+        .into_iter()
+        .fold(ConfigDef::new(), |def, key| def.define(key.key))
+}
+
 fn used(key: ConfigKey, doc: &str) -> ClientKey {
     ClientKey {
         key: key.doc(doc),
@@ -579,7 +586,7 @@ fn admin() -> Vec<ClientKey> {
 
 fn security() -> Vec<ClientKey> {
     let mut keys = vec![
-        only(
+        used(
             ConfigKey::string("security.protocol")
                 .default("PLAINTEXT")
                 .validator(Validator::one_of_ignore_case([
@@ -588,9 +595,7 @@ fn security() -> Vec<ClientKey> {
                     "SSL",
                     "SASL_PLAINTEXT",
                 ])),
-            &["PLAINTEXT"],
-            "connections to brokers are plain text so far",
-            "How to talk to brokers; only PLAINTEXT so far.",
+            "How to talk to brokers: in plain text or over TLS (`SSL`), without or with `SASL_`.",
         ),
         ignored(
             ConfigKey::string("security.providers").default_null(),
@@ -598,11 +603,168 @@ fn security() -> Vec<ClientKey> {
         ),
     ];
     for key in ssl_keys().into_iter().chain(sasl_keys()) {
-        let doc = "Without effect while `security.protocol` is PLAINTEXT.";
-        keys.push(ignored(key, doc));
+        let (support, doc) = security_support(&key.name);
+        keys.push(ClientKey {
+            key: key.doc(doc),
+            support,
+        });
     }
     keys
 }
+
+/// What becomes of a key of `ssl.` or `sasl.`, and what it is for.
+fn security_support(name: &str) -> (Support, &'static str) {
+    const NO_CLASSES: &str = "Java classes can't run here";
+    match name {
+        "ssl.engine.factory.class" => (
+            Support::Only(
+                &[
+                    "",
+                    "org.apache.kafka.common.security.ssl.DefaultSslEngineFactory",
+                    "org.apache.kafka.common.security.ssl.CommonNameLoggingSslEngineFactory",
+                ],
+                NO_CLASSES,
+            ),
+            "Kafka's own.",
+        ),
+        "sasl.login.class" | "sasl.client.callback.handler.class" => {
+            (Support::Only(&[""], NO_CLASSES), "Kafka's own.")
+        }
+        _ => match SECURITY_DOCS.iter().find(|(known, _)| *known == name) {
+            Some((_, doc)) => (Support::Used, doc),
+            None => (Support::Ignored, "Without effect."),
+        },
+    }
+}
+
+/// Keys of `ssl.` and `sasl.` that do something, and what.
+const SECURITY_DOCS: &[(&str, &str)] = &[
+    (
+        "ssl.protocol",
+        "The highest version of TLS, if `ssl.enabled.protocols` is empty.",
+    ),
+    (
+        "ssl.enabled.protocols",
+        "Versions of TLS that are spoken: `TLSv1.2`, `TLSv1.3`. Older ones are left out with a warning.",
+    ),
+    (
+        "ssl.cipher.suites",
+        "Cipher suites that are spoken, by IANA's names: AES-GCM and ChaCha20-Poly1305, with ECDHE for \
+         TLSv1.2. Empty: all of these. Others are left out with a warning.",
+    ),
+    (
+        "ssl.keystore.type",
+        "`JKS`, `PKCS12` or `PEM`. As in Java, the first two read each other's files.",
+    ),
+    (
+        "ssl.keystore.location",
+        "File with the own private key and its certificate chain.",
+    ),
+    (
+        "ssl.keystore.password",
+        "Password of the key store; none for PEM.",
+    ),
+    (
+        "ssl.key.password",
+        "Password of the private key, if another than the store's, or if it is PEM and encrypted \
+         (PKCS#8).",
+    ),
+    (
+        "ssl.keystore.key",
+        "The private key in PEM, in place of a file; with `ssl.keystore.type=PEM`.",
+    ),
+    (
+        "ssl.keystore.certificate.chain",
+        "The certificate chain in PEM, with `ssl.keystore.key`.",
+    ),
+    (
+        "ssl.truststore.certificates",
+        "Trusted certificates in PEM, in place of a file; with `ssl.truststore.type=PEM`.",
+    ),
+    (
+        "ssl.truststore.type",
+        "`JKS`, `PKCS12` or `PEM`. As in Java, the first two read each other's files.",
+    ),
+    (
+        "ssl.truststore.location",
+        "File with the trusted certificates. Without one, Mozilla's public roots are trusted.",
+    ),
+    (
+        "ssl.truststore.password",
+        "Password of the trust store. A JKS store is read without one, unchecked; a PKCS12 store has its \
+         certificates encrypted.",
+    ),
+    (
+        "ssl.endpoint.identification.algorithm",
+        "`https`: a broker's certificate must be made out to its host name (subjectAltName). Empty: it \
+         need not.",
+    ),
+    (
+        "sasl.mechanism",
+        "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`. Kafka's default, Kerberos, is not there.",
+    ),
+    (
+        "sasl.jaas.config",
+        "Login module with `username` and `password`: \
+         `org.apache.kafka.common.security.scram.ScramLoginModule required username=\"…\" password=\"…\";`, \
+         or `…plain.PlainLoginModule`; for tokens `…oauthbearer.OAuthBearerLoginModule required clientId=\"…\" \
+         clientSecret=\"…\" scope=\"…\";`, also with `extension_NAME` and `ssl.truststore.*`.",
+    ),
+    (
+        "sasl.login.callback.handler.class",
+        "With OAUTHBEARER: `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler` for \
+         tokens of an identity provider or a file; none for Kafka's unsecured tokens, for tests.",
+    ),
+    (
+        "sasl.oauthbearer.token.endpoint.url",
+        "Where tokens come from: http(s), asked with client credentials, or `file:`. It must be allowed in \
+         `KAFKA_OPTS=-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=…` (`….files=…`), as for Kafka's clients.",
+    ),
+    (
+        "sasl.oauthbearer.jwt.retriever.class",
+        "`DefaultJwtRetriever`, `ClientCredentialsJwtRetriever` or `FileJwtRetriever` of Kafka.",
+    ),
+    (
+        "sasl.oauthbearer.client.credentials.client.id",
+        "In place of `clientId` in `sasl.jaas.config`.",
+    ),
+    (
+        "sasl.oauthbearer.client.credentials.client.secret",
+        "In place of `clientSecret` in `sasl.jaas.config`.",
+    ),
+    (
+        "sasl.oauthbearer.scope",
+        "In place of `scope` in `sasl.jaas.config`.",
+    ),
+    (
+        "sasl.oauthbearer.header.urlencode",
+        "Whether client id, secret and scope are encoded as in forms.",
+    ),
+    (
+        "sasl.login.connect.timeout.ms",
+        "How long connecting to the token endpoint may take; 10 s if not set.",
+    ),
+    (
+        "sasl.login.read.timeout.ms",
+        "How long its answer may take; 30 s if not set.",
+    ),
+    (
+        "sasl.login.refresh.window.factor",
+        "Share of its life after which a token is replaced.",
+    ),
+    (
+        "sasl.login.refresh.window.jitter",
+        "At most so much more of it, by chance.",
+    ),
+    (
+        "sasl.login.refresh.min.period.seconds",
+        "A token is used at least so long, unless its life is short.",
+    ),
+    (
+        "sasl.login.refresh.buffer.seconds",
+        "A token is replaced so long before its end, unless its life is short.",
+    ),
+];
 
 /// Names, types and defaults (`None`: null) of Kafka's `ssl.` keys.
 pub(crate) fn ssl_keys() -> Vec<ConfigKey> {

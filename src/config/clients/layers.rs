@@ -135,6 +135,13 @@ impl Layers {
             .prefixed(connector, kind.override_prefix())
     }
 
+    /// What stood before `key` where the user wrote it.
+    fn prefix_of(&self, key: &str) -> &str {
+        let from = self.entries.get(key).map(|(_, from)| from.as_str());
+        from.and_then(|from| from.strip_suffix(key))
+            .unwrap_or_default()
+    }
+
     fn parse<T>(
         self,
         parse: fn(&ConfigMap) -> Result<T, Vec<ConfigProblem>>,
@@ -148,6 +155,11 @@ impl Layers {
             for problem in &mut problems {
                 if let Some((_, from)) = self.entries.get(&problem.key) {
                     problem.key.clone_from(from);
+                } else if problem.key.starts_with("sasl.") || problem.key.starts_with("ssl.") {
+                    // It is missing where the protocol was chosen that needs it.
+                    let full = format!("{}{}", self.prefix_of("security.protocol"), problem.key);
+                    problem.message = problem.message.replace(&problem.key, &full);
+                    problem.key = full;
                 }
             }
             problems
@@ -252,6 +264,22 @@ pub fn dlq_admin(
     )
 }
 
+/// The admin client that reads and changes a sink connector's offsets.
+///
+/// # Errors
+/// As [`task_producer`].
+pub fn offsets_admin(
+    worker: &ConfigMap,
+    connector: &ConfigMap,
+    name: &str,
+) -> Result<AdminConfig, Vec<ConfigProblem>> {
+    admin(
+        worker,
+        connector,
+        format!("connector-worker-adminclient-{name}"),
+    )
+}
+
 fn admin(
     worker: &ConfigMap,
     connector: &ConfigMap,
@@ -328,7 +356,9 @@ impl RemoteClient<'_> {
         }
         layers.parse(parse).map_err(|problems| {
             let full = |problem: ConfigProblem| {
-                let is_full = self.config.contains_key(&problem.key);
+                let named = [side, kind.prefix()];
+                let is_full = self.config.contains_key(&problem.key)
+                    || named.iter().any(|prefix| problem.key.starts_with(prefix));
                 let place = if is_full { "" } else { cluster.as_str() };
                 let key = format!("{place}{}", problem.key);
                 let message = format!("{key}: {}", problem.message);

@@ -4,8 +4,11 @@
 //! A key of Kafka that changes nothing here is accepted with a warning; one whose value would change
 //! what a client does is refused with the reason ([`Support`]).
 
+mod jaas;
 mod keys;
 mod layers;
+mod oauth;
+mod security;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +17,8 @@ use std::time::Duration;
 pub(crate) use keys::ssl_keys;
 pub use keys::{ClientKey, Support, def, keys};
 pub use layers::{
-    OverridePolicy, RemoteClient, RemoteCluster, dlq_admin, dlq_producer, remote_keys, task_admin,
-    task_consumer, task_producer, worker_admin,
+    OverridePolicy, RemoteClient, RemoteCluster, dlq_admin, dlq_producer, offsets_admin,
+    remote_keys, task_admin, task_consumer, task_producer, worker_admin,
 };
 
 use crate::api::config_def::{ConfigProblem, ParsedConfig};
@@ -78,6 +81,7 @@ fn parse(kind: ClientKind, config: &ConfigMap) -> Result<ParsedConfig, Vec<Confi
     match def(kind).parse(config) {
         Ok(parsed) => {
             check_servers(&parsed, &mut problems);
+            problems.extend(security::security(&parsed).err());
             if problems.is_empty() {
                 Ok(parsed)
             } else {
@@ -86,6 +90,13 @@ fn parse(kind: ClientKind, config: &ConfigMap) -> Result<ParsedConfig, Vec<Confi
         }
         Err(more) => {
             problems.extend(more);
+            // What is wrong elsewhere hides nothing of security.
+            let parsed = keys::security_def().parse(config);
+            problems.extend(
+                parsed
+                    .ok()
+                    .and_then(|parsed| security::security(&parsed).err()),
+            );
             Err(problems)
         }
     }
@@ -192,6 +203,8 @@ fn common(parsed: &ParsedConfig) -> Result<CommonClientConfig, ConnectError> {
         connection_setup_timeout_max: long_ms(parsed, "socket.connection.setup.timeout.max.ms")?,
         send_buffer_bytes: buffer("send.buffer.bytes")?,
         receive_buffer_bytes: buffer("receive.buffer.bytes")?,
+        security: security::security(parsed)
+            .map_err(|problem| ConnectError::config(problem.message))?,
         ..CommonClientConfig::default()
     };
     // Producers have no such key.

@@ -111,6 +111,7 @@ fn settings_that_exclude_idempotence_turn_it_off_unless_it_was_asked_for() {
 fn settings_that_would_change_the_meaning_are_refused_together() {
     let producer = with_servers(&[
         ("security.protocol", "SASL_SSL"),
+        ("sasl.login.class", "com.x.Login"),
         ("interceptor.classes", "com.x.Spy"),
         ("partitioner.class", "com.x.P"),
         ("transactional.id", "t"),
@@ -121,12 +122,12 @@ fn settings_that_would_change_the_meaning_are_refused_together() {
         ("linger.ms", "-1"),
     ]);
     let texts = messages(producer_from_config(&producer));
-    assert_eq!(texts.len(), 6, "{texts:?}");
-    assert!(texts.contains(
-        &"Invalid value SASL_SSL for configuration security.protocol: connections to brokers are \
-          plain text so far"
-            .to_owned()
-    ));
+    assert_eq!(texts.len(), 7, "{texts:?}");
+    let kerberos = "Invalid value GSSAPI for configuration sasl.mechanism: Kerberos";
+    assert!(
+        texts.iter().any(|text| text.starts_with(kerberos)),
+        "{texts:?}"
+    );
     assert!(texts.contains(
         &"Invalid value -1 for configuration linger.ms: Value must be at least 0".to_owned()
     ));
@@ -167,13 +168,14 @@ fn settings_that_would_change_the_meaning_are_refused_together() {
 fn harmless_keys_are_named_once_and_change_nothing() {
     let given = config(&[
         ("metric.reporters", ""),
+        ("sasl.kerberos.service.name", "kafka"),
         ("sasl.jaas.config", "hunter2"),
         ("acks", "1"),
         ("own.key", "x"),
     ]);
     assert_eq!(
         without_effect(ClientKind::Producer, &given),
-        ["metric.reporters", "sasl.jaas.config"]
+        ["metric.reporters", "sasl.kerberos.service.name"]
     );
 }
 
@@ -243,7 +245,10 @@ fn layers_lie_above_each_other_and_security_is_inherited_by_admin_clients_alone(
     assert_eq!(admin.common.request_timeout, Duration::from_millis(1234));
     assert_eq!(admin.common.retry_backoff, Duration::from_millis(77));
     assert_eq!(admin.common.client_id, "connector-adminclient-c-3");
-    assert_eq!(messages(worker_admin(&worker())).len(), 1);
+    let protocol = |common: &CommonClientConfig| common.security.protocol();
+    assert_eq!(protocol(&worker_admin(&worker()).unwrap().common), "SSL");
+    assert_eq!(protocol(&admin.common), "PLAINTEXT");
+    assert_eq!(protocol(&producer.common), "PLAINTEXT");
 
     let dead = dlq_producer(&worker(), &connector, "c", 3).unwrap();
     assert_eq!(dead.common.client_id, "connector-dlq-producer-c-3");
@@ -332,7 +337,7 @@ fn a_remote_client_takes_its_connection_from_the_cluster_and_all_else_from_its_o
 #[test]
 fn a_problem_of_a_remote_client_names_the_whole_key() {
     let given = config(&[
-        ("source.cluster.security.protocol", "SSL"),
+        ("source.cluster.security.protocol", "SASL_PLAINTEXT"),
         ("source.consumer.isolation.level", "none"),
     ]);
     let remote = RemoteClient {
@@ -342,12 +347,96 @@ fn a_problem_of_a_remote_client_names_the_whole_key() {
     };
     let problems = remote.consumer().unwrap_err();
     for key in [
-        "source.cluster.security.protocol",
+        "source.cluster.sasl.mechanism",
         "source.consumer.isolation.level",
         "source.cluster.bootstrap.servers",
     ] {
         let found = problems.iter().find(|problem| problem.key == key);
         let found = found.unwrap_or_else(|| panic!("{key}: {problems:?}"));
         assert!(found.message.starts_with(&format!("{key}: ")), "{found}");
+    }
+}
+
+const SCRAM_LOGIN: &str = "org.apache.kafka.common.security.scram.ScramLoginModule required \
+                           username=\"alice\" password=\"hunter2\";";
+
+#[test]
+fn security_is_read_below_the_prefix_of_each_client_and_shows_no_secret() {
+    let worker = with_servers(&[
+        ("producer.security.protocol", "sasl_ssl"),
+        ("producer.sasl.mechanism", "SCRAM-SHA-512"),
+        ("producer.sasl.jaas.config", SCRAM_LOGIN),
+        ("producer.ssl.truststore.location", "/trust.p12"),
+        ("producer.ssl.truststore.password", "hunter2"),
+    ]);
+    let none = ConfigMap::new();
+    let producer = task_producer(&worker, &none, "c", 0).unwrap();
+    let security = &producer.common.security;
+    assert_eq!(security.protocol(), "SASL_SSL");
+    assert_eq!(security.sasl.as_ref().unwrap().mechanism(), "SCRAM-SHA-512");
+    assert!(security.tls.is_some());
+    assert!(!format!("{producer:?}").contains("hunter2"));
+    let consumer = task_consumer(&worker, &none, "c", 0).unwrap();
+    assert_eq!(consumer.common.security.protocol(), "PLAINTEXT");
+    let connector = config(&[
+        ("consumer.override.security.protocol", "SASL_PLAINTEXT"),
+        ("consumer.override.sasl.mechanism", "PLAIN"),
+        ("consumer.override.sasl.jaas.config", SCRAM_LOGIN),
+    ]);
+    let consumer = task_consumer(&worker, &connector, "c", 0).unwrap();
+    assert_eq!(consumer.common.security.protocol(), "SASL_PLAINTEXT");
+}
+
+#[test]
+fn what_a_protocol_needs_and_has_not_is_named_below_the_prefix_that_chose_it() {
+    let none = ConfigMap::new();
+    for (pairs, key, part) in [
+        (
+            &[("producer.security.protocol", "SASL_SSL")][..],
+            "producer.sasl.mechanism",
+            "Kerberos",
+        ),
+        (
+            &[
+                ("producer.security.protocol", "SASL_PLAINTEXT"),
+                ("producer.sasl.mechanism", "PLAIN"),
+            ],
+            "producer.sasl.jaas.config",
+            "is needed",
+        ),
+        (
+            &[
+                ("producer.security.protocol", "SASL_PLAINTEXT"),
+                ("producer.sasl.mechanism", "PLAIN"),
+                (
+                    "producer.sasl.jaas.config",
+                    "com.x.Login required password=\"hunter2\";",
+                ),
+            ],
+            "producer.sasl.jaas.config",
+            "com.x.Login",
+        ),
+        (
+            &[
+                ("producer.security.protocol", "SASL_PLAINTEXT"),
+                ("producer.sasl.mechanism", "DIGEST-MD5"),
+            ],
+            "producer.sasl.mechanism",
+            "SCRAM-SHA-256",
+        ),
+        (
+            &[
+                ("producer.security.protocol", "SSL"),
+                ("producer.ssl.keystore.location", "/k.jks"),
+            ],
+            "producer.ssl.keystore.password",
+            "password is not specified",
+        ),
+    ] {
+        let problems = task_producer(&with_servers(pairs), &none, "c", 0).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!(problems[0].key, key);
+        assert!(problems[0].message.contains(part), "{problems:?}");
+        assert!(!problems[0].message.contains("hunter2"), "{problems:?}");
     }
 }

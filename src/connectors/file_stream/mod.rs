@@ -107,8 +107,8 @@ impl Connector for FileStreamSource {
         config: &ConfigMap,
     ) -> Result<(), ConnectError> {
         let file = file_of(&source_config(), config)?;
-        let file = file.as_deref().unwrap_or("standard input");
-        tracing::info!(file, "starting file source connector");
+        // Not its name, which may come from a config provider.
+        tracing::info!(is_file = file.is_some(), "starting file source connector");
         self.config = config.clone();
         Ok(())
     }
@@ -132,8 +132,7 @@ impl Connector for FileStreamSink {
         config: &ConfigMap,
     ) -> Result<(), ConnectError> {
         let file = file_of(&sink_config(), config)?;
-        let file = file.as_deref().unwrap_or("standard output");
-        tracing::info!(file, "starting file sink connector");
+        tracing::info!(is_file = file.is_some(), "starting file sink connector");
         self.config = config.clone();
         Ok(())
     }

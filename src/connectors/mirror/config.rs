@@ -723,7 +723,11 @@ mod tests {
             (TOPICS, "a(", "Syntax error"),
             (DEFAULTS_FROM, "nowhere", "source, target"),
             ("refresh.topics.interval.seconds", "0", "at least 1"),
-            ("source.cluster.security.protocol", "SSL", "plain text"),
+            (
+                "source.cluster.ssl.engine.factory.class",
+                "com.x.Own",
+                "Java classes can't run here",
+            ),
             (
                 "source.cluster.bootstrap.servers",
                 "embedded:/d",

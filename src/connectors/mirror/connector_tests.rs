@@ -84,6 +84,19 @@ impl Admin for FakeCluster {
     async fn group_offsets(&self, _: &str) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
         unused()
     }
+    async fn alter_group_offsets(
+        &self,
+        _: &str,
+        _: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError> {
+        unused()
+    }
+    async fn delete_group_offsets(&self, _: &str, _: &[TopicPartition]) -> Result<(), ClientError> {
+        unused()
+    }
+    async fn delete_group(&self, _: &str) -> Result<bool, ClientError> {
+        unused()
+    }
     async fn close(&self) {
         *self.closed.borrow_mut() = true;
     }

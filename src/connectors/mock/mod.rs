@@ -182,7 +182,7 @@ mod tests {
         on_each_runtime(|| async {
             let soon = Duration::from_secs(5);
             let mut connector = MockConnector::default();
-            let failing = config(&[("mock_mode", CONNECTOR_FAILURE), ("delay_ms", "30")]);
+            let failing = config(&[("mock_mode", CONNECTOR_FAILURE), ("delay_ms", "700")]);
             let context = ConnectorContext::default();
             connector.start(context.clone(), &failing).await.unwrap();
             assert_eq!(connector.task_configs(4).await.unwrap().len(), 1);

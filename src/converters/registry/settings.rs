@@ -23,6 +23,8 @@ const BEARER_TOKEN: &str = "bearer.auth.token";
 const CACHE_SIZE: &str = "schemas.cache.config";
 const HEADER_PREFIX: &str = "request.header.";
 const SSL_PREFIX: &str = "schema.registry.ssl.";
+const KINDS: &str = "JKS, PKCS12 or PEM. Without it a file is PEM unless its name ends as those of Java's stores do \
+                     (.jks, .p12, .pfx, .keystore, .truststore).";
 
 /// One registry of `schema.registry.url`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,7 +174,7 @@ fn client(config: &ParsedConfig) -> Result<ClientSettings, ConnectError> {
         retries_wait: millis("retries.wait.ms")?,
         retries_wait_max: millis("retries.max.wait.ms")?,
         proxy: (!host.is_empty() && port > 0).then(|| format!("http://{host}:{port}")),
-        tls: TlsSettings::read(&with_prefix(config.originals(), SSL_PREFIX))?,
+        tls: TlsSettings::read(&with_prefix(config.originals(), "schema.registry."))?,
     })
 }
 
@@ -394,34 +396,29 @@ fn tls_keys() -> Vec<ConfigKey> {
     vec![
         text(
             "truststore.location",
-            "A PEM file with the certificates to trust; without it those of Mozilla's list are trusted.",
+            "The certificates to trust: a JKS or PKCS12 store, or a PEM file; without it those of Mozilla's \
+             list are trusted.",
         ),
-        text("truststore.type", "PEM, the one type that is supported."),
+        text("truststore.type", KINDS),
         secret(
             "truststore.certificates",
             "The certificates to trust themselves, as PEM.",
         ),
-        secret(
-            "truststore.password",
-            "Not used: PEM has no password for certificates.",
-        ),
+        secret("truststore.password", "Password of a JKS or PKCS12 store."),
         text(
             "keystore.location",
-            "A PEM file with the client's private key and certificate chain.",
+            "The client's private key and certificate chain: a JKS or PKCS12 store, or a PEM file.",
         ),
-        text("keystore.type", "PEM, the one type that is supported."),
+        text("keystore.type", KINDS),
         secret("keystore.key", "The client's private key itself, as PEM."),
         secret(
             "keystore.certificate.chain",
             "The client's certificate chain itself, as PEM.",
         ),
-        secret(
-            "keystore.password",
-            "Not used: encrypted private keys are not supported.",
-        ),
+        secret("keystore.password", "Password of a JKS or PKCS12 store."),
         secret(
             "key.password",
-            "Not used: encrypted private keys are not supported.",
+            "Password of the private key: of an encrypted key in PEM, or where it is not the store's.",
         ),
     ]
 }
@@ -578,7 +575,7 @@ mod tests {
             ("use.schema.id", "7"),
             ("value.subject.name.strategy", "my.Strategy"),
             ("context.name.strategy", "my.Context"),
-            ("schema.registry.ssl.truststore.type", "JKS"),
+            ("schema.registry.ssl.truststore.type", "BKS"),
             ("rule.executors", "encrypt"),
         ];
         for (key, value) in cases {

@@ -1,157 +1,65 @@
-//! `schema.registry.ssl.*`: PEM files or PEM text (KIP-651).
+//! `schema.registry.ssl.*`: Kafka's keys behind a prefix, read as those of brokers are.
 
-use std::fs;
-use std::sync::Arc;
-
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 
 use crate::api::{ConfigMap, ConnectError};
+use crate::tls::{self, Settings};
 
-/// PEM text, or the file that it is in.
-#[derive(Debug, Clone)]
-enum Pem {
-    File(String),
-    Text(String),
-}
+/// What stands before Kafka's own keys.
+const PREFIX: &str = "schema.registry.";
+const CHECK_NAMES: &str = "ssl.endpoint.identification.algorithm";
 
 /// What is trusted and what the client shows. Files are read when the first request is made.
-#[derive(Clone, Default)]
-pub(super) struct TlsSettings {
-    trusted: Option<Pem>,
-    own: Vec<Pem>,
-}
-
-impl std::fmt::Debug for TlsSettings {
-    /// Without PEM text, which may be a key.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsSettings")
-            .field("trusted", &self.trusted.is_some())
-            .field("own", &self.own.len())
-            .finish()
-    }
-}
+#[derive(Debug, Clone, Default)]
+pub(super) struct TlsSettings(Settings);
 
 impl TlsSettings {
-    /// Reads the keys, given without `schema.registry.ssl.`.
+    /// Reads the keys, given with `ssl.` and without `schema.registry.` before it.
     ///
     /// # Errors
-    /// A store of another type than PEM, half a key pair, or checks that would be left out.
+    /// What Kafka refuses (`DefaultSslEngineFactory`), or checks that would be left out.
     pub(super) fn read(config: &ConfigMap) -> Result<Self, ConnectError> {
-        let text = |key: &str| {
-            let value = config.get(key).and_then(Option::as_deref);
-            value.filter(|value| !value.trim().is_empty())
-        };
+        let unchecked =
+            |value: &Option<String>| value.as_deref().is_none_or(|v| v.trim().is_empty());
+        if config.get(CHECK_NAMES).is_some_and(unchecked) {
+            return Err(ConnectError::config(format!(
+                "{PREFIX}{CHECK_NAMES} may not be empty: the name in the registry's certificate is always \
+                 checked. Use a certificate for that name"
+            )));
+        }
+        let mut config = config.clone();
         for store in ["truststore", "keystore"] {
-            let (kind, key) = (text(&format!("{store}.type")), format!("{store}.location"));
-            let inline =
-                text("truststore.certificates").is_some() || text("keystore.key").is_some();
-            match kind {
-                Some(kind) if kind.trim().eq_ignore_ascii_case("PEM") => {}
-                None if text(&key).is_none() || inline => {}
-                // Kafka's default is JKS; a file that is PEM says so itself.
-                None if !ends_as_java_store(text(&key).unwrap_or_default()) => {}
-                kind => return Err(other_store(store, kind.unwrap_or("JKS"))),
-            }
+            assume_pem(&mut config, store);
         }
-        if text("endpoint.identification.algorithm").is_none()
-            && config.contains_key("endpoint.identification.algorithm")
-        {
-            return Err(ConnectError::config(
-                "schema.registry.ssl.endpoint.identification.algorithm may not be empty: the name in the \
-                 registry's certificate is always checked. Use a certificate for that name",
-            ));
-        }
-        if text("key.password").is_some() {
-            return Err(ConnectError::config(
-                "schema.registry.ssl.key.password: encrypted private keys are not supported; decrypt the \
-                 key, for example with `openssl pkcs8 -in key.pem -out plain.pem`, and protect the file",
-            ));
-        }
-        let pem = |location: &str, inline: &str| {
-            let inline = text(inline).map(|text| Pem::Text(text.to_owned()));
-            inline.or_else(|| text(location).map(|file| Pem::File(file.to_owned())))
-        };
-        let own = match (text("keystore.key"), text("keystore.certificate.chain")) {
-            (None, None) => pem("keystore.location", "").into_iter().collect(),
-            (Some(key), Some(chain)) => [key, chain].map(|text| Pem::Text(text.to_owned())).into(),
-            _ => {
-                return Err(ConnectError::config(
-                    "schema.registry.ssl.keystore.key and keystore.certificate.chain go together",
-                ));
-            }
-        };
-        Ok(Self {
-            trusted: pem("truststore.location", "truststore.certificates"),
-            own,
+        let settings = Settings::parse(&config);
+        settings.map(Self).map_err(|problem| {
+            let text = problem.message;
+            ConnectError::config(format!("{PREFIX}{}: {text}", problem.key))
         })
     }
 
-    /// The settings for ureq. Reads files, so it blocks.
+    /// The settings for ureq. Reads files and derives keys, so it blocks.
     ///
     /// # Errors
-    /// Why a file or text is not what it should be.
+    /// Why a store is not what it should be, with key and file.
     pub(super) fn load(&self) -> Result<TlsConfig, String> {
-        let mut builder = TlsConfig::builder();
-        builder = match &self.trusted {
-            None => builder.root_certs(RootCerts::WebPki),
-            Some(pem) => {
-                let (certificates, _) = parse(pem, "truststore")?;
-                if certificates.is_empty() {
-                    return Err(format!("{} has no certificate", pem.place("truststore")));
-                }
-                builder.root_certs(RootCerts::Specific(Arc::new(certificates)))
-            }
-        };
-        if self.own.is_empty() {
-            return Ok(builder.build());
-        }
-        let mut chain = Vec::new();
-        let mut key = None;
-        for pem in &self.own {
-            let (certificates, found) = parse(pem, "keystore")?;
-            chain.extend(certificates);
-            key = key.or(found);
-        }
-        let Some(key) = key.filter(|_| !chain.is_empty()) else {
-            let place = self
-                .own
-                .first()
-                .map_or(String::new(), |pem| pem.place("keystore"));
-            return Err(format!(
-                "{place} needs an unencrypted private key and its certificate chain"
-            ));
-        };
-        let own = ClientCert::new_with_certs(&chain, key);
-        Ok(builder.client_cert(Some(own)).build())
+        tls::http_config(&self.0).map_err(|error| format!("{PREFIX}{error}"))
     }
 }
 
-impl Pem {
-    fn place(&self, store: &str) -> String {
-        match self {
-            Self::File(file) => format!("schema.registry.ssl.{store}.location={file}"),
-            Self::Text(_) => format!("the PEM text of schema.registry.ssl.{store}.*"),
-        }
-    }
-}
-
-type Parsed = (Vec<Certificate<'static>>, Option<PrivateKey<'static>>);
-
-fn parse(pem: &Pem, store: &str) -> Result<Parsed, String> {
-    let place = pem.place(store);
-    let text = match pem {
-        Pem::Text(text) => text.clone().into_bytes(),
-        Pem::File(file) => fs::read(file).map_err(|error| format!("{place}: {error}"))?,
+/// Without a type, a store is PEM where its text is in the settings, or where its file is not named as Java's
+/// are. Kafka's default would be JKS alone.
+fn assume_pem(config: &mut ConfigMap, store: &str) {
+    let text = |key: &str| {
+        let value = config.get(&format!("ssl.{store}.{key}"))?.as_deref()?;
+        Some(value.trim()).filter(|value| !value.is_empty())
     };
-    let (mut certificates, mut key) = (Vec::new(), None);
-    for item in parse_pem(&text) {
-        match item.map_err(|error| format!("{place} is no PEM: {error}"))? {
-            PemItem::Certificate(certificate) => certificates.push(certificate),
-            PemItem::PrivateKey(found) => key = key.or(Some(found)),
-            _ => {}
-        }
+    let inline = ["certificates", "key", "certificate.chain"];
+    let has_text = inline.iter().any(|key| text(key).is_some());
+    let pem_file = || text("location").is_some_and(|file| !ends_as_java_store(file));
+    if text("type").is_none() && (has_text || pem_file()) {
+        config.insert(format!("ssl.{store}.type"), Some("PEM".to_owned()));
     }
-    Ok((certificates, key))
 }
 
 fn ends_as_java_store(file: &str) -> bool {
@@ -159,14 +67,6 @@ fn ends_as_java_store(file: &str) -> bool {
     [".jks", ".p12", ".pfx", ".keystore", ".truststore"]
         .iter()
         .any(|ending| file.ends_with(ending))
-}
-
-fn other_store(store: &str, kind: &str) -> ConnectError {
-    ConnectError::config(format!(
-        "schema.registry.ssl.{store}.type={kind} is not supported; use a PEM file with \
-         schema.registry.ssl.{store}.type=PEM. `keytool -importkeystore … -deststoretype PKCS12` and \
-         `openssl pkcs12 -in store.p12 -nodes -out store.pem` make one of a Java key store"
-    ))
 }
 
 #[cfg(test)]
@@ -182,22 +82,27 @@ mod tests {
     }
 
     #[test]
-    fn java_key_stores_and_weaker_checks_are_refused_with_what_to_do() {
+    fn settings_that_cannot_be_meant_are_refused_under_their_whole_key() {
         for (pairs, part) in [
             (
-                &[("truststore.location", "/x/trust.jks")][..],
-                "truststore.type=JKS",
+                &[("ssl.endpoint.identification.algorithm", "")][..],
+                "schema.registry.ssl.endpoint.identification.algorithm may not be empty",
             ),
             (
-                &[("keystore.type", "PKCS12"), ("keystore.location", "/x")],
-                "openssl pkcs12",
+                &[("ssl.keystore.key", "secret")],
+                "schema.registry.ssl.keystore.certificate.chain: ",
             ),
             (
-                &[("endpoint.identification.algorithm", "")],
-                "endpoint.identification",
+                &[("ssl.keystore.location", "/x.p12")],
+                "schema.registry.ssl.keystore.password: SSL key store is specified, but key store password",
             ),
-            (&[("key.password", "secret")], "openssl pkcs8"),
-            (&[("keystore.key", "x")], "go together"),
+            (
+                &[
+                    ("ssl.truststore.type", "BKS"),
+                    ("ssl.truststore.location", "/x"),
+                ],
+                "there are JKS, PKCS12 and PEM",
+            ),
         ] {
             let error = read(pairs).unwrap_err();
             assert!(error.message().contains(part), "{error}");
@@ -206,15 +111,31 @@ mod tests {
     }
 
     #[test]
-    fn pem_that_is_missing_or_empty_is_named() {
-        let missing = read(&[("truststore.location", "/nowhere/ca.pem")]).unwrap();
-        let text = missing.load().unwrap_err();
-        assert!(
-            text.contains("truststore.location=/nowhere/ca.pem"),
-            "{text}"
-        );
-        let empty = read(&[("truststore.certificates", "nothing")]).unwrap();
-        assert!(empty.load().unwrap_err().contains("has no certificate"));
-        assert!(read(&[]).unwrap().load().is_ok());
+    fn a_store_that_is_missing_or_empty_is_named() {
+        let loaded = |pairs: &[(&str, &str)]| read(pairs).unwrap().load();
+        for file in ["/nowhere/ca.pem", "/nowhere/ca.jks"] {
+            let text = loaded(&[("ssl.truststore.location", file)]).unwrap_err();
+            let named = format!("schema.registry.ssl.truststore.location={file}");
+            assert!(text.contains(&named), "{text}");
+        }
+        let text = loaded(&[("ssl.truststore.certificates", "nothing")]).unwrap_err();
+        assert!(text.contains("ssl.truststore.certificates"), "{text}");
+        loaded(&[]).unwrap();
+    }
+
+    #[test]
+    fn a_file_without_a_type_is_pem_unless_it_is_named_as_javas() {
+        for (file, pem) in [
+            ("ca.pem", true),
+            ("ca.crt", true),
+            ("ca.jks", false),
+            ("CA.P12", false),
+        ] {
+            let mut config = ConfigMap::new();
+            config.insert("ssl.truststore.location".to_owned(), Some(file.to_owned()));
+            assume_pem(&mut config, "truststore");
+            let kind = config.get("ssl.truststore.type").and_then(Option::as_deref);
+            assert_eq!(kind, pem.then_some("PEM"), "{file}");
+        }
     }
 }

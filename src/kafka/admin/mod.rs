@@ -2,6 +2,7 @@
 //!
 //! Each call retries by itself up to `default.api.timeout.ms`, as Kafka's `AdminClient` does.
 
+mod groups;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -375,6 +376,26 @@ impl Admin for KafkaAdmin {
             .await
     }
 
+    async fn alter_group_offsets(
+        &self,
+        group: &str,
+        offsets: &[(TopicPartition, i64)],
+    ) -> Result<(), ClientError> {
+        self.commit_for_group(group, offsets).await
+    }
+
+    async fn delete_group_offsets(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<(), ClientError> {
+        self.forget_for_group(group, partitions).await
+    }
+
+    async fn delete_group(&self, group: &str) -> Result<bool, ClientError> {
+        self.forget_group(group).await
+    }
+
     async fn close(&self) {
         self.cluster.close();
     }
@@ -392,20 +413,25 @@ pub struct ClusterInfo {
     pub kafka_version: &'static str,
 }
 
-/// Connects to the first bootstrap server that answers and asks who is there.
+/// Connects to the first bootstrap server that answers and asks who is there. Servers and security are those
+/// of `config`.
 ///
 /// # Errors
-/// None answered within `timeout`.
-pub async fn probe(bootstrap: &[String], timeout: Duration) -> Result<ClusterInfo, ClientError> {
+/// None answered within `timeout`, or one refuses this client.
+pub async fn probe(
+    config: &CommonClientConfig,
+    timeout: Duration,
+) -> Result<ClusterInfo, ClientError> {
     let cluster = Cluster::new(CommonClientConfig {
-        bootstrap_servers: bootstrap.to_vec(),
+        bootstrap_servers: config.bootstrap_servers.clone(),
+        security: config.security.clone(),
         client_id: "ringmain-doctor".to_owned(),
         connection_setup_timeout: timeout,
         connection_setup_timeout_max: timeout,
         request_timeout: timeout,
         ..CommonClientConfig::default()
     });
-    let context = format!("asking {} who is there", bootstrap.join(","));
+    let context = format!("asking {} who is there", config.bootstrap_servers.join(","));
     let found = cluster.with_retries(&context, timeout, async || {
         let connection = cluster.any_connection().await?;
         cluster.fetch_topic_metadata(&[], false).await?;
@@ -442,5 +468,7 @@ fn guess_version(ranges: &ApiRanges) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod group_tests;
 #[cfg(test)]
 mod tests;

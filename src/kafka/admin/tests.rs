@@ -172,7 +172,7 @@ fn the_probe_names_brokers_and_guesses_the_release_and_gives_up_in_time() {
     on_each_runtime(|| async {
         let mock = MockCluster::start(2);
         mock.world().version_max.insert(ProduceRequest::KEY, 12);
-        let found = probe(&mock.bootstrap(), Duration::from_secs(5))
+        let found = probe(&test_config(&mock), Duration::from_secs(5))
             .await
             .unwrap();
         assert_eq!(found.cluster_id, "mock-cluster");
@@ -180,7 +180,7 @@ fn the_probe_names_brokers_and_guesses_the_release_and_gives_up_in_time() {
         assert_eq!(found.kafka_version, "4.0");
         mock.on(ApiKey::ApiVersions, |_, _| Reply::Silent);
         let limit = Duration::from_millis(150);
-        let error = probe(&mock.bootstrap(), limit).await.unwrap_err();
+        let error = probe(&test_config(&mock), limit).await.unwrap_err();
         assert!(error.is_retriable(), "{error}");
     });
 }

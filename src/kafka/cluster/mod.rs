@@ -23,6 +23,7 @@ pub(super) use self::node::{Purpose, jittered};
 use super::connection::Connection;
 use super::errors::api_error;
 use super::protocol::text;
+use super::security::Security;
 use crate::clients::{ApiErrorKind, ClientError, CommonClientConfig};
 use crate::shard::{self, JoinHandle, Notify};
 
@@ -49,11 +50,14 @@ struct Wanted {
 #[derive(Debug)]
 pub(super) struct Cluster {
     config: CommonClientConfig,
+    security: Rc<Security>,
     bootstrap: Vec<Rc<Node>>,
     nodes: RefCell<HashMap<i32, Rc<Node>>>,
     metadata: RefCell<Metadata>,
     wanted: RefCell<Wanted>,
     coordinators: RefCell<HashMap<(CoordinatorKind, String), i32>>,
+    /// Brokers and this client did not accept each other; kept until somebody asks.
+    refusal: RefCell<Option<ClientError>>,
     /// Metadata has changed, or an attempt has failed.
     changed: Notify,
     refresh_wanted: Cell<bool>,
@@ -72,21 +76,24 @@ impl Drop for Cluster {
 impl Cluster {
     /// Knows the bootstrap servers; connects when first asked. Must be called on a shard.
     pub(super) fn new(config: CommonClientConfig) -> Rc<Self> {
+        let security = Rc::new(Security::new(config.security.clone()));
         let servers = config.bootstrap_servers.iter();
         let bootstrap = servers.filter_map(|server| {
             let parsed = split_host_port(server);
             if parsed.is_none() {
                 tracing::warn!(server, "bootstrap.servers: not host:port, left out");
             }
-            parsed.map(|(host, port)| Node::new(None, host, port))
+            parsed.map(|(host, port)| Node::new(None, host, port, &security))
         });
         let cluster = Rc::new(Self {
             bootstrap: bootstrap.collect(),
+            security,
             config,
             nodes: RefCell::default(),
             metadata: RefCell::default(),
             wanted: RefCell::default(),
             coordinators: RefCell::default(),
+            refusal: RefCell::default(),
             changed: Notify::new(),
             refresh_wanted: Cell::new(false),
             wake: Rc::default(),
@@ -145,10 +152,22 @@ impl Cluster {
             });
         };
         let result = node.connection(purpose, &self.config).await;
-        if result.is_err() {
+        if let Err(error) = &result {
+            self.note_refusal(error);
             self.request_refresh();
         }
         result.map_err(|error| self.seen_from_outside(error, &node))
+    }
+
+    fn note_refusal(&self, error: &ClientError) {
+        if error.is_refusal() {
+            *self.refusal.borrow_mut() = Some(error.clone());
+        }
+    }
+
+    /// The last refusal of a broker, once: whoever waits for metadata would not hear of it.
+    pub(super) fn take_refusal(&self) -> Option<ClientError> {
+        self.refusal.take()
     }
 
     /// A node is closed with the client, but also when its broker leaves the metadata, as one that died
@@ -198,6 +217,11 @@ impl Cluster {
         for node in known {
             match node.connection(Purpose::Data, &self.config).await {
                 Ok(connection) => return Ok(connection),
+                // As in Kafka: what one broker refuses is not tried with the others.
+                Err(error) if error.is_refusal() => {
+                    self.note_refusal(&error);
+                    return Err(error);
+                }
                 Err(error) => last = Some(self.seen_from_outside(error, &node)),
             }
             self.check_open()?;
@@ -380,7 +404,7 @@ impl Cluster {
 
     /// A node for a broker that metadata named, with the connection that led there, if one did.
     fn new_node(&self, id: i32, host: &str, port: u16) -> Rc<Node> {
-        let node = Node::new(Some(id), host.to_owned(), port);
+        let node = Node::new(Some(id), host.to_owned(), port, &self.security);
         let same = self.bootstrap.iter().find(|other| other.is_at(host, port));
         if let Some(bootstrap) = same {
             node.adopt(bootstrap);
@@ -476,10 +500,9 @@ impl Cluster {
         }
         let broker = found.node_id.0;
         let port = u16::try_from(found.port).unwrap_or(0);
-        self.nodes
-            .borrow_mut()
-            .entry(broker)
-            .or_insert_with(|| Node::new(Some(broker), found.host.to_string(), port));
+        self.nodes.borrow_mut().entry(broker).or_insert_with(|| {
+            Node::new(Some(broker), found.host.to_string(), port, &self.security)
+        });
         self.coordinators
             .borrow_mut()
             .insert((kind, key.to_owned()), broker);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::clients::{ClientError, CommonClientConfig};
 use crate::kafka::connection::Connection;
+use crate::kafka::security::Security;
 use crate::shard::{self, Notify};
 
 /// What a connection is for. A broker answers a connection's requests one after the other.
@@ -31,6 +32,7 @@ pub(super) struct Node {
     id: Option<i32>,
     host: String,
     port: u16,
+    security: Rc<Security>,
     data: Slot,
     coordinator: Slot,
     failures: Cell<u32>,
@@ -46,11 +48,17 @@ pub(in crate::kafka) fn jittered(base: Duration, max: Duration, failures: u32) -
 }
 
 impl Node {
-    pub(super) fn new(id: Option<i32>, host: String, port: u16) -> Rc<Self> {
+    pub(super) fn new(
+        id: Option<i32>,
+        host: String,
+        port: u16,
+        security: &Rc<Security>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             id,
             host,
             port,
+            security: Rc::clone(security),
             data: Slot::default(),
             coordinator: Slot::default(),
             failures: Cell::new(0),
@@ -137,7 +145,7 @@ impl Node {
         );
         let result = match self.closed.get() {
             true => Err(ClientError::Closed),
-            false => Connection::open(&self.host, self.port, config, setup).await,
+            false => Connection::open(&self.host, self.port, config, &self.security, setup).await,
         };
         match result {
             Ok(connection) if !self.closed.get() => {

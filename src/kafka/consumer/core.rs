@@ -735,6 +735,9 @@ async fn relay_metadata(core: Rc<Core>) {
     while !core.is_closed() {
         let mark = core.cluster.mark();
         core.cluster.changed_since(mark).await;
+        if let Some(refusal) = core.cluster.take_refusal() {
+            core.fail(refusal);
+        }
         core.check_topics();
         core.membership.metadata_changed();
         core.work.notify();

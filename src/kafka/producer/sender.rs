@@ -484,10 +484,13 @@ impl Inner {
         let inner = Rc::clone(self);
         shard::spawn(async move {
             let opened = inner.cluster.connection(broker, Purpose::Data).await;
-            if let Err(ClientError::Malformed { .. } | ClientError::UnsupportedVersion { .. }) =
-                &opened
-            {
-                tracing::warn!(broker, error = ?opened.err(), "no usable connection to the broker");
+            match opened {
+                Err(error) if error.is_refusal() => inner.fail(error),
+                Err(
+                    error
+                    @ (ClientError::Malformed { .. } | ClientError::UnsupportedVersion { .. }),
+                ) => tracing::warn!(broker, %error, "no usable connection to the broker"),
+                _ => {}
             }
             // An unknown broker fails at once: leave time for the metadata to come.
             if inner

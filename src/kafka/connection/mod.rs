@@ -4,25 +4,37 @@
 //! so that a dropped call never leaves half a request on the wire; the reader hands each answer to the
 //! call that waits for it, or drops it when that call is gone. The first problem (disconnect, wrong
 //! correlation id, an answer over [`ANSWER_MAX`], a time-out) ends the connection: every waiting call
-//! fails with `Disconnected`, and the owner opens a new one. The queue is bounded by its callers, each of
-//! which has a fixed number of requests in flight.
+//! fails with `Disconnected`, and the owner opens a new one; where TLS or SASL did not work out, calls fail
+//! with `Authentication`. The queue is bounded by its callers, each of which has a fixed number of requests
+//! in flight.
+//!
+//! The futures are made for what the bytes go through, TCP or TLS over it, so that plain text pays nothing
+//! for TLS. A SASL session of bounded length is proven anew before it ends (KIP-368): requests that come
+//! meanwhile are held until that is done, those on the way before are answered before.
+
+mod opening;
+mod session;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::io;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use self::session::Held;
 use super::errors::{api_error, code};
 use super::protocol::{Frame, Request, Response, decode};
-use crate::clients::{ClientError, CommonClientConfig};
-use crate::shard::{self, JoinHandle, Notify, TcpStream, take_filled};
+use super::security::{Security, refusal};
+use crate::clients::ClientError;
+use crate::metrics::{RequestTimes, request_times};
+use crate::shard::{self, JoinHandle, Notify, take_filled};
 
 /// Longest answer that is read. A longer one is no Kafka answer (a TLS or HTTP listener, say).
 const ANSWER_MAX: usize = 128 << 20;
@@ -55,7 +67,31 @@ impl ApiRanges {
     }
 }
 
-type Outcome = Result<Bytes, Rc<str>>;
+/// Why a connection ended.
+#[derive(Debug)]
+struct Failure {
+    reason: String,
+    /// The peers did not accept each other: another try comes to the same.
+    refused: bool,
+}
+
+impl Failure {
+    fn broken(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            refused: false,
+        }
+    }
+
+    fn refused(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            refused: true,
+        }
+    }
+}
+
+type Outcome = Result<Bytes, Rc<Failure>>;
 
 /// Where the reader puts an answer.
 #[derive(Debug, Default)]
@@ -97,12 +133,12 @@ impl Reply {
         });
         match shard::timeout(limit, answer).await {
             Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(reason)) => Err(self.shared.disconnected(self.api, &reason)),
+            Ok(Err(failure)) => Err(self.shared.error(self.api, &failure)),
             Err(_) => {
                 let reason = format!("no answer to {} in {} ms", self.api, limit.as_millis());
                 self.shared.fail(&reason);
                 Err(ClientError::Timeout {
-                    context: format!("{} request to broker {}", self.api, self.shared.broker),
+                    context: format!("{} request to broker {}", self.api, self.shared.peer.broker),
                     after: limit,
                     hint: String::new(),
                 })
@@ -115,6 +151,8 @@ impl Reply {
 struct Pending {
     correlation: i32,
     slot: Rc<Slot>,
+    times: Arc<RequestTimes>,
+    queued_at: Instant,
 }
 
 #[derive(Debug)]
@@ -124,48 +162,113 @@ struct Outgoing {
     written: Option<Rc<Slot>>,
 }
 
+/// Whom a connection leads to, and for whom.
+#[derive(Debug)]
+struct Peer {
+    broker: Rc<str>,
+    host: String,
+    client_id: StrBytes,
+    security: Rc<Security>,
+    /// How long each answer of an authentication may take.
+    limit: Duration,
+}
+
 #[derive(Debug)]
 struct Shared {
-    broker: Rc<str>,
-    client_id: StrBytes,
+    peer: Peer,
     ranges: OnceCell<ApiRanges>,
     correlation: Cell<i32>,
     queue: RefCell<VecDeque<Outgoing>>,
     queued: Notify,
     pending: RefCell<VecDeque<Pending>>,
-    closed: RefCell<Option<Rc<str>>>,
+    closed: RefCell<Option<Rc<Failure>>>,
     ended: Notify,
     muted_until: Cell<Option<Instant>>,
     last_used: Cell<Instant>,
+    /// Where the times of answers go, by kind of request.
+    times: RefCell<Vec<(&'static str, Arc<RequestTimes>)>>,
+    /// When the session is to be proven anew; `None`: it has no end.
+    prove_at: Cell<Option<Instant>>,
+    /// The session is being proven anew.
+    proving: Cell<bool>,
+    held: RefCell<VecDeque<Held>>,
 }
 
 impl Shared {
-    fn disconnected(&self, api: &str, reason: &str) -> ClientError {
-        ClientError::Disconnected {
-            context: format!("{api} request"),
-            broker: self.broker.to_string(),
-            reason: reason.to_owned(),
+    fn times_of(&self, api: &'static str) -> Arc<RequestTimes> {
+        let mut all = self.times.borrow_mut();
+        if let Some((_, times)) = all.iter().find(|(known, _)| *known == api) {
+            return Arc::clone(times);
+        }
+        let times = request_times(&self.peer.broker, api);
+        all.push((api, Arc::clone(&times)));
+        times
+    }
+
+    fn error(&self, api: &str, failure: &Failure) -> ClientError {
+        let broker = self.peer.broker.to_string();
+        let reason = failure.reason.clone();
+        match failure.refused {
+            true => ClientError::Authentication { broker, reason },
+            false => ClientError::Disconnected {
+                context: format!("{api} request"),
+                broker,
+                reason,
+            },
         }
     }
 
-    /// Ends the connection; every waiting call gets `reason`.
+    /// What a failed read or write means. Before the first answer it is the handshake of TLS 1.3 that goes
+    /// on: a broker refuses a client's certificate only then.
+    fn failure(&self, doing: &str, error: &io::Error) -> Failure {
+        let greeting = self.ranges.get().is_none();
+        if let Some(tls) = &self.peer.security.config().tls
+            && let Some(reason) = refusal(error, tls, &self.peer.host)
+        {
+            let reason = format!("{doing}TLS: {reason}");
+            return Failure {
+                reason,
+                refused: greeting,
+            };
+        }
+        let speaks_tls = error.get_ref().and_then(|told| told.downcast_ref()) == Some(&SpeaksTls);
+        // rustls has a lecture for connections that end without a farewell, as brokers' do.
+        let reason = match error.kind() {
+            io::ErrorKind::UnexpectedEof => format!("{doing}{}", closed_by_broker()),
+            _ => format!("{doing}{error}"),
+        };
+        Failure {
+            reason,
+            refused: speaks_tls,
+        }
+    }
+
     fn fail(&self, reason: &str) {
+        self.end(Failure::broken(reason));
+    }
+
+    /// Ends the connection; every waiting call gets `failure`.
+    fn end(&self, failure: Failure) {
         if self.closed.borrow().is_some() {
             return;
         }
-        let reason: Rc<str> = reason.into();
-        *self.closed.borrow_mut() = Some(Rc::clone(&reason));
+        let failure = Rc::new(failure);
+        *self.closed.borrow_mut() = Some(Rc::clone(&failure));
         let pending = self.pending.take();
         let queue = self.queue.take();
         for outgoing in &queue {
             if let Some(slot) = &outgoing.written {
-                slot.fill(Err(Rc::clone(&reason)));
+                slot.fill(Err(Rc::clone(&failure)));
             }
         }
         // Frames go first: a waiting producer wants to change the batches that they share.
         drop(queue);
         for call in pending {
-            call.slot.fill(Err(Rc::clone(&reason)));
+            call.slot.fill(Err(Rc::clone(&failure)));
+        }
+        for Held { frame, slot, .. } in self.held.take() {
+            drop(frame);
+            slot.fill(Err(Rc::clone(&failure)));
         }
         self.queued.notify();
         self.ended.notify();
@@ -174,11 +277,43 @@ impl Shared {
     fn is_closed(&self) -> bool {
         self.closed.borrow().is_some()
     }
+
+    /// Numbers a request and queues it.
+    fn admit(
+        &self,
+        api: &'static str,
+        mut frame: Frame,
+        slot: Rc<Slot>,
+        answered: bool,
+    ) -> Result<(), String> {
+        let correlation = self.correlation.get();
+        self.correlation.set(correlation.wrapping_add(1) & i32::MAX);
+        frame.seal(correlation)?;
+        let mut written = None;
+        let now = Instant::now();
+        if answered {
+            self.pending.borrow_mut().push_back(Pending {
+                correlation,
+                slot,
+                times: self.times_of(api),
+                queued_at: now,
+            });
+        } else {
+            written = Some(slot);
+        }
+        self.queue
+            .borrow_mut()
+            .push_back(Outgoing { frame, written });
+        self.last_used.set(now);
+        self.queued.notify();
+        Ok(())
+    }
 }
 
 /// A connection. Dropping the last handle closes the socket.
 #[derive(Debug)]
 pub(super) struct Connection {
+    me: Weak<Connection>,
     shared: Rc<Shared>,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
@@ -193,36 +328,14 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    /// Connects (each resolved address in turn) and asks for the broker's versions.
-    ///
-    /// # Errors
-    /// `Disconnected` with the system's words; `Malformed` when no Kafka broker answers.
-    pub(super) async fn open(
-        host: &str,
-        port: u16,
-        config: &CommonClientConfig,
-        setup: Duration,
-    ) -> Result<Rc<Self>, ClientError> {
-        let broker: Rc<str> = format!("{host}:{port}").into();
-        let stream = connect(host, port, setup).await;
-        let stream = stream.map_err(|error| ClientError::Disconnected {
-            context: "connecting".to_owned(),
-            broker: broker.to_string(),
-            reason: error.to_string(),
-        })?;
-        let connection = Rc::new(Self::over(stream, broker, &config.client_id));
-        let limit = config
-            .request_timeout
-            .min(setup.max(Duration::from_secs(1)));
-        connection.negotiate(limit).await?;
-        Ok(connection)
-    }
-
-    fn over(stream: TcpStream, broker: Rc<str>, client_id: &str) -> Self {
+    /// `flushes`: what is written waits for a flush.
+    fn over<S>(stream: S, peer: Peer, flushes: bool) -> Rc<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let (read, write) = stream.split();
         let shared = Rc::new(Shared {
-            broker,
-            client_id: StrBytes::from_string(client_id.to_owned()),
+            peer,
             ranges: OnceCell::new(),
             correlation: Cell::new(0),
             queue: RefCell::default(),
@@ -232,14 +345,19 @@ impl Connection {
             ended: Notify::new(),
             muted_until: Cell::new(None),
             last_used: Cell::new(Instant::now()),
+            times: RefCell::default(),
+            prove_at: Cell::new(None),
+            proving: Cell::new(false),
+            held: RefCell::default(),
         });
         let reader = shard::spawn(run_reader(Rc::clone(&shared), read));
-        let writer = shard::spawn(run_writer(Rc::clone(&shared), write));
-        Self {
+        let writer = shard::spawn(run_writer(Rc::clone(&shared), write, flushes));
+        Rc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             shared,
             reader,
             writer,
-        }
+        })
     }
 
     async fn negotiate(&self, limit: Duration) -> Result<(), ClientError> {
@@ -273,7 +391,7 @@ impl Connection {
 
     /// `host:port`.
     pub(super) fn broker(&self) -> &str {
-        &self.shared.broker
+        &self.shared.peer.broker
     }
 
     /// Whether the connection has ended.
@@ -297,9 +415,19 @@ impl Connection {
         self.writer.abort();
     }
 
+    /// Ends it because the peers do not accept each other; waiting calls fail with `Authentication`.
+    pub(super) fn refuse(&self, reason: &str) -> ClientError {
+        let failure = Failure::refused(reason);
+        let error = self.shared.error("", &failure);
+        self.shared.end(failure);
+        self.reader.abort();
+        self.writer.abort();
+        error
+    }
+
     /// Requests that wait for their answers.
     pub(super) fn waiting(&self) -> usize {
-        self.shared.pending.borrow().len()
+        self.shared.pending.borrow().len() + self.shared.held.borrow().len()
     }
 
     /// When a request was sent or an answer came last.
@@ -402,7 +530,7 @@ impl Connection {
     }
 
     fn frame<R: Request>(&self, request: &R, version: i16) -> Result<Frame, ClientError> {
-        Frame::of(request, version, &self.shared.client_id)
+        Frame::of(request, version, &self.shared.peer.client_id)
             .map_err(|reason| self.unencodable(R::NAME, &reason))
     }
 
@@ -415,7 +543,7 @@ impl Connection {
         version: i16,
         capacity: usize,
     ) -> Result<Frame, ClientError> {
-        Frame::start::<R>(version, &self.shared.client_id, capacity)
+        Frame::start::<R>(version, &self.shared.peer.client_id, capacity)
             .map_err(|reason| self.unencodable(R::NAME, &reason))
     }
 
@@ -454,7 +582,7 @@ impl Connection {
     /// # Errors
     /// `Disconnected` when the connection has ended.
     pub(super) fn send<R: Request>(&self, frame: Frame) -> Result<Reply, ClientError> {
-        self.enqueue(frame, R::NAME, true)
+        self.enqueue::<R>(frame, true)
     }
 
     /// Queues a request that no answer follows (`acks=0`); the reply completes once it is written.
@@ -465,46 +593,34 @@ impl Connection {
         &self,
         frame: Frame,
     ) -> Result<Reply, ClientError> {
-        self.enqueue(frame, R::NAME, false)
+        self.enqueue::<R>(frame, false)
     }
 
-    fn enqueue(
-        &self,
-        mut frame: Frame,
-        api: &'static str,
-        answered: bool,
-    ) -> Result<Reply, ClientError> {
+    fn enqueue<R: Request>(&self, mut frame: Frame, answered: bool) -> Result<Reply, ClientError> {
         let shared = &self.shared;
-        if let Some(reason) = shared.closed.borrow().as_deref() {
-            return Err(shared.disconnected(api, reason));
+        if let Some(failure) = shared.closed.borrow().as_deref() {
+            return Err(shared.error(R::NAME, failure));
         }
-        let correlation = shared.correlation.get();
-        shared
-            .correlation
-            .set(correlation.wrapping_add(1) & i32::MAX);
-        frame
-            .seal(correlation)
-            .map_err(|reason| self.unencodable(api, &reason))?;
         let slot = Rc::new(Slot::default());
-        let mut written = None;
-        if answered {
-            shared.pending.borrow_mut().push_back(Pending {
-                correlation,
-                slot: Rc::clone(&slot),
-            });
+        let theirs = Rc::clone(&slot);
+        let admitted = if !R::AUTHENTICATES && self.holds_back() {
+            // A request that can't be framed fails now rather than later.
+            frame.seal(0).map(|()| {
+                shared.held.borrow_mut().push_back(Held {
+                    api: R::NAME,
+                    frame,
+                    slot: theirs,
+                    answered,
+                });
+            })
         } else {
-            written = Some(Rc::clone(&slot));
-        }
-        shared
-            .queue
-            .borrow_mut()
-            .push_back(Outgoing { frame, written });
-        shared.last_used.set(Instant::now());
-        shared.queued.notify();
+            shared.admit(R::NAME, frame, theirs, answered)
+        };
+        admitted.map_err(|reason| self.unencodable(R::NAME, &reason))?;
         Ok(Reply {
             slot,
             shared: Rc::clone(shared),
-            api,
+            api: R::NAME,
         })
     }
 }
@@ -516,22 +632,16 @@ fn api_name<R>() -> &'static str {
     name.strip_suffix("Response").unwrap_or(name)
 }
 
-/// Tries each address of `host`.
-async fn connect(host: &str, port: u16, limit: Duration) -> io::Result<TcpStream> {
-    let addresses = shard::timeout(limit, shard::resolve(host, port))
-        .await
-        .map_err(|elapsed| io::Error::new(io::ErrorKind::TimedOut, elapsed))??;
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in addresses {
-        match shard::connect(address, limit).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
+/// The other side answered with a message of TLS.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it speaks TLS on this port; look at security.protocol (SSL, SASL_SSL), or the port")]
+struct SpeaksTls;
 
-async fn run_writer(shared: Rc<Shared>, mut socket: WriteHalf<TcpStream>) {
+async fn run_writer<S: AsyncWrite + Unpin>(
+    shared: Rc<Shared>,
+    mut socket: WriteHalf<S>,
+    flushes: bool,
+) {
     while !shared.is_closed() {
         let mark = shared.queued.mark();
         let next = shared.queue.borrow_mut().pop_front();
@@ -539,14 +649,17 @@ async fn run_writer(shared: Rc<Shared>, mut socket: WriteHalf<TcpStream>) {
             shared.queued.changed_since(mark).await;
             continue;
         };
-        let wrote = write_frame(&mut socket, outgoing.frame).await;
+        let mut wrote = write_frame(&mut socket, outgoing.frame).await;
+        if flushes && wrote.is_ok() {
+            wrote = socket.flush().await;
+        }
         let slot = outgoing.written;
         if let Err(error) = wrote {
-            let reason = format!("writing: {error}");
+            let failure = shared.failure("writing: ", &error);
             if let Some(slot) = slot {
-                slot.fill(Err(reason.as_str().into()));
+                slot.fill(Err(Rc::new(Failure::broken(failure.reason.as_str()))));
             }
-            shared.fail(&reason);
+            shared.end(failure);
         } else if let Some(slot) = slot {
             slot.fill(Ok(Bytes::new()));
         }
@@ -557,7 +670,10 @@ async fn run_writer(shared: Rc<Shared>, mut socket: WriteHalf<TcpStream>) {
 
 /// Writes a frame with few system calls and no tiny packets: what is small goes out as one, large
 /// batches are written from where they are but for their edges, which travel with their neighbours.
-async fn write_frame(socket: &mut WriteHalf<TcpStream>, frame: Frame) -> io::Result<()> {
+async fn write_frame<S: AsyncWrite + Unpin>(
+    socket: &mut WriteHalf<S>,
+    frame: Frame,
+) -> io::Result<()> {
     let mut out = frame.head;
     for piece in &frame.tail {
         let mut bytes = piece.as_ref();
@@ -580,7 +696,7 @@ async fn write_frame(socket: &mut WriteHalf<TcpStream>, frame: Frame) -> io::Res
     Ok(())
 }
 
-async fn run_reader(shared: Rc<Shared>, mut socket: ReadHalf<TcpStream>) {
+async fn run_reader<S: AsyncRead + Unpin>(shared: Rc<Shared>, mut socket: ReadHalf<S>) {
     let mut staging = Staging {
         buffer: vec![0; STAGING].into_boxed_slice(),
         start: 0,
@@ -589,7 +705,7 @@ async fn run_reader(shared: Rc<Shared>, mut socket: ReadHalf<TcpStream>) {
     while !shared.is_closed() {
         let answer = match staging.next_answer(&mut socket).await {
             Ok(answer) => answer,
-            Err(error) => return shared.fail(&error.to_string()),
+            Err(error) => return shared.end(shared.failure("", &error)),
         };
         shared.last_used.set(Instant::now());
         if let Err(reason) = deliver(&shared, answer) {
@@ -605,6 +721,9 @@ fn deliver(shared: &Shared, answer: Bytes) -> Result<(), String> {
     let call = shared.pending.borrow_mut().pop_front();
     match (id, call) {
         (Some(id), Some(call)) if id == call.correlation => {
+            let now = Instant::now();
+            let took = now.saturating_duration_since(call.queued_at);
+            call.times.answered(took, now);
             call.slot.fill(Ok(answer));
             Ok(())
         }
@@ -612,7 +731,8 @@ fn deliver(shared: &Shared, answer: Bytes) -> Result<(), String> {
             let expected = call.as_ref().map(|call| call.correlation);
             let reason = format!("answer {id:?} came where {expected:?} was expected");
             if let Some(call) = call {
-                call.slot.fill(Err(reason.as_str().into()));
+                call.slot
+                    .fill(Err(Rc::new(Failure::broken(reason.as_str()))));
             }
             Err(reason)
         }
@@ -628,18 +748,25 @@ struct Staging {
 
 impl Staging {
     /// The next answer without its length, from a buffer of the pool.
-    async fn next_answer(&mut self, socket: &mut ReadHalf<TcpStream>) -> io::Result<Bytes> {
+    async fn next_answer<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: &mut ReadHalf<S>,
+    ) -> io::Result<Bytes> {
         while self.end - self.start < 4 {
             self.read_more(socket).await?;
         }
         let mut length = [0; 4];
         length.copy_from_slice(&self.buffer[self.start..self.start + 4]);
         self.start += 4;
+        // An alert or handshake message of TLS: no Kafka answer is that long.
+        if matches!(length, [0x15 | 0x16, 3, ..]) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, SpeaksTls));
+        }
         let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or(usize::MAX);
         if !(4..=ANSWER_MAX).contains(&length) {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("no Kafka answer (length {length}); is this a plaintext Kafka listener?"),
+                format!("no Kafka answer (length {length}); is this a Kafka listener?"),
             ));
         }
         let mut answer = take_filled(length);
@@ -657,7 +784,10 @@ impl Staging {
         Ok(answer.into_bytes(0..length))
     }
 
-    async fn read_more(&mut self, socket: &mut ReadHalf<TcpStream>) -> io::Result<()> {
+    async fn read_more<S: AsyncRead + Unpin>(
+        &mut self,
+        socket: &mut ReadHalf<S>,
+    ) -> io::Result<()> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
