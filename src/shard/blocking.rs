@@ -89,6 +89,27 @@ pub async fn blocking<T: Send + 'static>(
     result.map_err(|payload| BlockingError::Panicked(panic_message(payload.as_ref())))
 }
 
+/// How much the pool has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockingLoad {
+    /// Calls that wait for a thread.
+    pub waiting: usize,
+    /// Threads.
+    pub threads: usize,
+    /// Threads among them that have nothing to do.
+    pub idle: usize,
+}
+
+/// Looks at the pool, from any thread.
+pub fn blocking_load() -> BlockingLoad {
+    let queue = pool().queue.lock().unwrap_or_else(PoisonError::into_inner);
+    BlockingLoad {
+        waiting: queue.jobs.len(),
+        threads: queue.threads,
+        idle: queue.idle,
+    }
+}
+
 fn pool() -> &'static Pool {
     static POOL: OnceLock<Pool> = OnceLock::new();
     POOL.get_or_init(Pool::default)

@@ -236,7 +236,7 @@ fn after(pause: Duration, worked: Duration) -> Duration {
 }
 
 /// The first number of a `schedstat`: nanoseconds on a CPU.
-fn time_on_cpu(schedstat: &File) -> Option<Duration> {
+pub(super) fn time_on_cpu(schedstat: &File) -> Option<Duration> {
     let mut text = [0; 64];
     let read = schedstat.read_at(&mut text, 0).ok()?;
     let first = text.get(..read)?.split(|byte| *byte == b' ').next()?;

@@ -34,6 +34,14 @@ pub fn mailbox<T>(capacity: usize) -> (Mailbox<T>, Receiver<T>) {
     (Mailbox(Arc::clone(&shared)), Receiver(shared))
 }
 
+impl<T: Send + 'static> Mailbox<T> {
+    /// Counts the messages that wait, without keeping the mailbox open.
+    pub(super) fn gauge(&self) -> impl Fn() -> usize + Send + Sync + 'static {
+        let shared = Arc::clone(&self.0);
+        move || shared.queue.len()
+    }
+}
+
 impl<T> Mailbox<T> {
     /// Puts a message in and wakes the shard.
     ///

@@ -23,7 +23,7 @@ mod shards;
 mod spawn;
 mod timer;
 
-pub use blocking::{BlockingError, blocking};
+pub use blocking::{BlockingError, BlockingLoad, blocking, blocking_load};
 pub use buffer_pool::{FilledBuffer, PooledVec, take_filled, take_vec};
 pub use cached_read::{CachedRead, read_cached};
 pub(crate) use cpus::unpin_current_thread;
@@ -33,6 +33,6 @@ pub use mailbox::{Mailbox, MailboxFull, mailbox};
 pub use net::{TcpStream, connect, resolve};
 pub use notify::Notify;
 pub use probe::{ProbeReport, RuntimeChoice, TaskIo, choose_runtime, probe_io_uring};
-pub use shards::{ShardHandle, Shards};
-pub use spawn::{JoinHandle, Panicked, TaskEnd, panic_message, spawn};
+pub use shards::{ShardHandle, ShardLoad, Shards};
+pub use spawn::{BusyTime, JoinHandle, Panicked, TaskEnd, panic_message, spawn, spawn_metered};
 pub use timer::{Elapsed, nap, next_common, sleep, timeout, yield_if_needed, yield_now};

@@ -6,7 +6,10 @@ use std::cell::RefCell;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{AbortHandle, Abortable};
@@ -76,6 +79,42 @@ impl<T> JoinHandle<T> {
     }
 }
 
+/// How long futures of a shard were polled: their CPU time, as long as nobody takes the CPU away from the
+/// shard's thread. Written by one shard, read by anybody; clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct BusyTime(Arc<AtomicU64>);
+
+impl BusyTime {
+    /// The sum up to now, without a poll that is under way.
+    pub fn read(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.0.load(Ordering::Relaxed);
+        self.0
+            .store(before.saturating_add(nanos), Ordering::Relaxed);
+    }
+}
+
+thread_local! {
+    /// Where the time of the future that is polled now goes.
+    static BUSY: RefCell<Option<BusyTime>> = const { RefCell::new(None) };
+}
+
+/// Starts a future whose time is added to `busy`, and with it that of every future that it starts, theirs
+/// included: clients' readers and senders, say. Two looks at the clock for each poll of them.
+pub fn spawn_metered<T: 'static>(
+    future: impl Future<Output = T> + 'static,
+    busy: BusyTime,
+) -> JoinHandle<T> {
+    let before = BUSY.replace(Some(busy));
+    let handle = spawn(future);
+    BUSY.set(before);
+    handle
+}
+
 /// Starts a future on this shard.
 pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandle<T> {
     let shared = Rc::new(Shared {
@@ -85,7 +124,10 @@ pub fn spawn<T: 'static>(future: impl Future<Output = T> + 'static) -> JoinHandl
     let (abort, registration) = AbortHandle::new_pair();
     let result = Rc::clone(&shared);
     // Boxed out here: the block below would keep room for it beside the box.
-    let future = CatchUnwind(Box::pin(future));
+    let future = CatchUnwind {
+        inner: Box::pin(future),
+        busy: BUSY.with_borrow(Option::clone),
+    };
     let fenced = async move {
         YieldOnce::default().await;
         let outcome = Abortable::new(future, registration).await;
@@ -128,14 +170,32 @@ impl Future for YieldOnce {
 }
 
 /// Polls the inner future behind `catch_unwind`, and drops it there too.
-struct CatchUnwind<F>(Pin<Box<F>>);
+struct CatchUnwind<F> {
+    inner: Pin<Box<F>>,
+    /// Where its time goes; what it starts gets the same.
+    busy: Option<BusyTime>,
+}
 
 impl<F: Future> Future for CatchUnwind<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let inner = &mut self.0;
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| inner.poll_unpin(cx)));
+        let Self { inner, busy } = &mut *self;
+        let mut poll = || std::panic::catch_unwind(AssertUnwindSafe(|| inner.poll_unpin(cx)));
+        let polled = match busy.take() {
+            None => poll(),
+            Some(own) => {
+                let before = BUSY.replace(Some(own));
+                let began = Instant::now();
+                let polled = poll();
+                let took = began.elapsed();
+                *busy = BUSY.replace(before);
+                if let Some(busy) = busy {
+                    busy.add(took);
+                }
+                polled
+            }
+        };
         match polled {
             Ok(poll) => poll.map(Ok),
             Err(payload) => Poll::Ready(Err(Panicked(panic_message(payload.as_ref())))),

@@ -34,7 +34,7 @@ use crate::record::{
     decode_raw, headers, raw_batch,
 };
 use crate::shard::{self, RuntimeKind};
-use crate::storage::OffsetStore;
+use crate::storage::{OffsetStore, TopicTracker};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -255,6 +255,7 @@ async fn mirror(
         producer: Rc::new(EmbeddedProducer::new(Arc::clone(&log), config)),
         topics: TopicCreation::default(),
         offsets: store.clone(),
+        active_topics: TopicTracker::off(),
         control,
         metrics: Arc::new(TaskMetrics::new()),
         errors: ErrorHandler::new("c-0".to_owned(), ErrorPolicy::default()),
@@ -457,6 +458,7 @@ fn a_batch_that_cant_be_decoded_fails_the_task_and_names_its_place() {
                 producer: Rc::new(EmbeddedProducer::new(Arc::clone(&log), config)),
                 topics: TopicCreation::default(),
                 offsets: OffsetStore::in_memory(),
+                active_topics: TopicTracker::off(),
                 control,
                 metrics: Arc::new(TaskMetrics::new()),
                 errors: ErrorHandler::new("c-0".to_owned(), ErrorPolicy::default()),

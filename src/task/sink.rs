@@ -15,14 +15,16 @@ use std::time::{Duration, Instant};
 use super::control::{Control, Wish};
 use super::conversion::{Converters, SinkConversion};
 use super::errors::ErrorHandler;
+use super::plan::Transforms;
 use super::transformation_chain::TransformationChain;
 use super::{InstanceState, Reporter};
 use crate::api::{
     ConfigMap, ConnectError, Originals, SinkBatch, SinkTask, SinkTaskContext, TopicPartition,
 };
 use crate::clients::{ClientError, Consumer, FetchedRecords, Polled, Subscription};
-use crate::metrics::TaskMetrics;
+use crate::metrics::{Stage, TaskMetrics};
 use crate::shard;
+use crate::storage::TopicTracker;
 
 /// What a sink task is made of.
 pub struct SinkParts {
@@ -40,6 +42,8 @@ pub struct SinkParts {
     pub consumer: Rc<dyn Consumer>,
     /// `topics` or `topics.regex`.
     pub subscription: Subscription,
+    /// Told of each topic that a record was consumed of.
+    pub active_topics: TopicTracker,
     /// What the control plane wants.
     pub control: Control,
     /// Counters.
@@ -77,9 +81,13 @@ pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectErro
     let context =
         SinkTaskContext::new(&*parts.connector, parts.number).with_reporter(reporter.clone());
     let started = match errors.open().await {
-        Ok(()) => errors.attend(task.start(context.clone(), config)).await,
+        Ok(()) => {
+            parts.metrics.enter(Stage::Start, Instant::now());
+            errors.attend(task.start(context.clone(), config)).await
+        }
         failed => failed,
     };
+    parts.metrics.leave();
     if let Err(error) = started {
         task.stop().await;
         errors.close(parts.flush_timeout).await;
@@ -99,6 +107,7 @@ pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectErro
         context,
         conversion,
         consumer: parts.consumer,
+        active_topics: parts.active_topics,
         control: parts.control,
         metrics: parts.metrics,
         errors,
@@ -110,6 +119,7 @@ pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectErro
         paused: false,
         next_commit: Instant::now() + parts.flush_interval,
         commit: None,
+        active: 0,
     };
     runner.consumer.subscribe(parts.subscription);
     let outcome = runner.execute().await;
@@ -146,6 +156,7 @@ struct Runner {
     context: SinkTaskContext,
     conversion: SinkConversion,
     consumer: Rc<dyn Consumer>,
+    active_topics: TopicTracker,
     control: Control,
     metrics: Arc<TaskMetrics>,
     errors: ErrorHandler,
@@ -159,6 +170,8 @@ struct Runner {
     paused: bool,
     next_commit: Instant,
     commit: Option<Commit>,
+    /// Offsets between what was delivered and what was committed, over all partitions.
+    active: i64,
 }
 
 /// How long dead letters may take at the end (Kafka waits without a limit).
@@ -184,8 +197,9 @@ impl Runner {
             for (partition, offset) in self.context.take_seeks() {
                 self.seek(&partition, offset);
             }
-            if let Some(polled) = self.poll().await? {
-                self.handle(polled).await?;
+            let began = Instant::now();
+            if let Some(polled) = self.poll(began).await? {
+                self.handle(polled, began.elapsed()).await?;
             }
             shard::yield_now().await;
         }
@@ -214,14 +228,14 @@ impl Runner {
             tracing::warn!(%partition, offset, "the task asked for an offset of a partition that it does not have");
             return;
         };
+        self.active += offset - offsets.delivered;
         offsets.delivered = offset;
         self.consumer.seek(partition, offset);
     }
 
     /// Polls until the next commit, until the refused batch is due, or for as long as the task asked
     /// for; `None` when the wish changed.
-    async fn poll(&mut self) -> Result<Option<Polled>, ConnectError> {
-        let now = Instant::now();
+    async fn poll(&mut self, now: Instant) -> Result<Option<Polled>, ConnectError> {
         let mut until = self.next_commit;
         if let Some(Refused {
             until: Some(due), ..
@@ -245,9 +259,10 @@ impl Runner {
         polled.transpose().map_err(consume_failed)
     }
 
-    async fn handle(&mut self, polled: Polled) -> Result<(), ConnectError> {
+    /// Goes on with what a poll of so long brought.
+    async fn handle(&mut self, polled: Polled, took: Duration) -> Result<(), ConnectError> {
         match polled {
-            Polled::Records(fetched) => self.deliver(fetched).await,
+            Polled::Records(fetched) => self.deliver(fetched, took).await,
             Polled::Idle if self.paused => Ok(()),
             Polled::Idle => self.offer(Vec::new()).await,
             Polled::Assigned(partitions) => self.open(partitions).await,
@@ -262,12 +277,20 @@ impl Runner {
         }
     }
 
-    async fn deliver(&mut self, fetched: Vec<FetchedRecords>) -> Result<(), ConnectError> {
+    async fn deliver(
+        &mut self,
+        fetched: Vec<FetchedRecords>,
+        took: Duration,
+    ) -> Result<(), ConnectError> {
         let mut batches = Vec::with_capacity(fetched.len());
+        let count: usize = fetched.iter().map(|records| records.records.len()).sum();
+        let (count, began) = (count as u64, Instant::now());
+        let active = self.under_way().saturating_add(count);
+        self.metrics.fetched(count, took, active, began);
+        self.metrics.enter(Stage::Convert, began);
         for records in fetched {
-            let count = records.records.len() as u64;
-            self.metrics.add_polled(count);
             let originals = self.keeps_originals.then(|| originals(&records));
+            let topic = Rc::clone(&records.source.topic);
             let mut batch = self
                 .conversion
                 .convert(records, &mut self.errors, &self.metrics)
@@ -276,9 +299,14 @@ impl Runner {
                 // The records come again with the next start.
                 return Ok(());
             }
+            if count > 0 {
+                self.active_topics.used(&topic);
+            }
             batch.originals = originals;
             batches.push(batch);
         }
+        let now = Instant::now();
+        self.count_conversion(now.saturating_duration_since(began), now);
         self.metrics.set_lag(self.consumer.lag());
         self.offer(batches).await
     }
@@ -293,7 +321,12 @@ impl Runner {
             batches = refused.batches;
         }
         let all = || self.partitions.keys().cloned().collect::<Vec<_>>();
+        let began = Instant::now();
+        self.metrics.enter(Stage::Put, began);
         let put = self.errors.attend(self.task.put(&batches)).await;
+        self.metrics.leave();
+        self.metrics
+            .set_refused(put.as_ref().is_err_and(ConnectError::is_retriable));
         if let Some(error) = self.errors.take_report_failure() {
             return Err(ConnectError::connect(PUT_FAILED).with_source(error));
         }
@@ -302,7 +335,7 @@ impl Runner {
                 if held && !self.paused {
                     self.consumer.resume(&all());
                 }
-                self.delivered(&batches);
+                self.delivered(&batches, began);
                 Ok(())
             }
             Err(error) if error.is_retriable() => {
@@ -325,12 +358,41 @@ impl Runner {
         self.flush_interval.min(Duration::from_secs(1))
     }
 
-    fn delivered(&mut self, batches: &[SinkBatch]) {
+    /// The task took `batches` by a `put` that began then.
+    fn delivered(&mut self, batches: &[SinkBatch], began: Instant) {
+        let mut records = 0;
         for batch in batches {
             if let Some(offsets) = self.partitions.get_mut(&batch.source) {
+                self.active += batch.next_offset - offsets.delivered;
                 offsets.delivered = batch.next_offset;
             }
-            self.metrics.add_written(batch.len() as u64);
+            records += batch.len() as u64;
+        }
+        let now = Instant::now();
+        let took = now.saturating_duration_since(began);
+        self.metrics.put_batch(records, took, now);
+        self.metrics.set_active(self.under_way());
+    }
+
+    /// Records that were delivered and are not committed, offsets without a record among them.
+    fn under_way(&self) -> u64 {
+        u64::try_from(self.active).unwrap_or(0)
+    }
+
+    fn count_conversion(&mut self, took: Duration, now: Instant) {
+        let transforms = self.conversion.take_transform_time().min(took);
+        if !transforms.is_zero() {
+            self.metrics.stage_took(Stage::Transform, transforms, now);
+        }
+        self.metrics
+            .stage_took(self.conversion_stage(), took - transforms, now);
+    }
+
+    /// Transforms on a tape are not told apart from the converters.
+    fn conversion_stage(&self) -> Stage {
+        match self.conversion.plan().transforms {
+            Transforms::Beside | Transforms::Tape => Stage::Transform,
+            Transforms::None | Transforms::Struct => Stage::Convert,
         }
     }
 
@@ -353,8 +415,12 @@ impl Runner {
         if self.paused || self.refused.is_some() {
             self.consumer.pause(&partitions);
         }
+        self.metrics.set_partitions(self.partitions.len());
         tracing::info!(?partitions, "partitions assigned");
-        self.errors.attend(self.task.open(&partitions)).await
+        self.metrics.enter(Stage::Start, Instant::now());
+        let opened = self.errors.attend(self.task.open(&partitions)).await;
+        self.metrics.leave();
+        opened
     }
 
     /// Gives partitions up: `pre_commit`, `close`, then the commit (when the group still knows us).
@@ -368,14 +434,22 @@ impl Runner {
             return;
         }
         self.wait_for_commit().await;
+        let began = Instant::now();
         let vouched = if commit {
+            self.metrics.commit_began();
             self.errors.flush(self.flush_timeout).await;
             self.pre_commit(&held, true).await
         } else {
             None
         };
-        if let Err(error) = self.errors.attend(self.task.close(&held)).await {
+        self.metrics.enter(Stage::Stop, Instant::now());
+        let closed = self.errors.attend(self.task.close(&held)).await;
+        self.metrics.leave();
+        if let Err(error) = closed {
             tracing::error!(%error, "the task failed to close partitions");
+        }
+        if vouched.as_ref().is_some_and(Vec::is_empty) {
+            self.count_commit(true, began);
         }
         if let Some(offsets) = vouched.filter(|offsets| !offsets.is_empty()) {
             let committed =
@@ -385,11 +459,16 @@ impl Runner {
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(elapsed) => Err(elapsed.to_string()),
             };
-            self.committed(&offsets, committed);
+            self.committed(&offsets, committed, began);
         }
         for partition in &held {
-            self.partitions.remove(partition);
+            if let Some(offsets) = self.partitions.remove(partition) {
+                self.active -= offsets.delivered - offsets.committed;
+            }
         }
+        self.metrics.set_partitions(self.partitions.len());
+        self.metrics.set_active(self.under_way());
+        self.metrics.set_lag(self.consumer.lag());
         if let Some(refused) = &mut self.refused {
             refused
                 .batches
@@ -407,12 +486,14 @@ impl Runner {
     ) -> Option<Vec<(TopicPartition, i64)>> {
         let delivered = |p: &TopicPartition| Some((p.clone(), self.partitions.get(p)?.delivered));
         let offsets: Vec<_> = partitions.iter().filter_map(delivered).collect();
+        self.metrics.enter(Stage::Commit, Instant::now());
         let vouched = self.errors.attend(self.task.pre_commit(offsets)).await;
+        self.metrics.leave();
         match vouched {
             Ok(vouched) => Some(self.checked(vouched)),
             Err(error) => {
                 tracing::error!(%error, closing, "the task's pre_commit failed; offsets are not committed");
-                self.metrics.add_commit(false);
+                self.metrics.commit_failed(Instant::now());
                 if !closing {
                     self.rewind().await;
                 }
@@ -461,16 +542,23 @@ impl Runner {
     }
 
     async fn commit_in_background(&mut self) {
-        self.next_commit = Instant::now() + self.flush_interval;
+        let started = Instant::now();
+        self.next_commit = started + self.flush_interval;
         if self.commit.as_ref().is_some_and(|commit| !commit.overdue) {
             return;
         }
         let all: Vec<_> = self.partitions.keys().cloned().collect();
+        if !all.is_empty() {
+            self.metrics.commit_began();
+        }
         let Some(offsets) = self.pre_commit(&all, false).await else {
             return;
         };
         if offsets.is_empty() {
-            self.metrics.add_commit(true);
+            // Kafka begins no commit without partitions.
+            if !all.is_empty() {
+                self.count_commit(true, started);
+            }
             return;
         }
         let result = Rc::new(RefCell::new(None));
@@ -483,12 +571,15 @@ impl Runner {
             let outcome = consumer.commit(&sent).await;
             *slot.borrow_mut() = Some(outcome);
         }));
-        self.commit = Some(Commit {
+        let commit = Commit {
             offsets,
-            started: Instant::now(),
+            started,
             result,
             overdue: false,
-        });
+        };
+        if self.commit.replace(commit).is_some() {
+            self.metrics.commit_skipped(Instant::now());
+        }
     }
 
     /// Looks after a commit in the background.
@@ -499,13 +590,17 @@ impl Runner {
         let result = commit.result.borrow_mut().take();
         match result {
             Some(outcome) => {
-                let offsets = std::mem::take(&mut commit.offsets);
+                let (offsets, started) = (std::mem::take(&mut commit.offsets), commit.started);
                 self.commit = None;
-                self.committed(&offsets, outcome.map_err(|error| error.to_string()));
+                self.committed(
+                    &offsets,
+                    outcome.map_err(|error| error.to_string()),
+                    started,
+                );
             }
             None if !commit.overdue && commit.started.elapsed() > self.flush_timeout => {
                 commit.overdue = true;
-                self.metrics.add_commit(false);
+                self.metrics.commit_failed(Instant::now());
                 tracing::warn!("a commit of offsets takes longer than offset.flush.timeout.ms");
             }
             None => {}
@@ -521,15 +616,23 @@ impl Runner {
         }
     }
 
-    fn committed(&mut self, offsets: &[(TopicPartition, i64)], outcome: Result<(), String>) {
-        self.metrics.add_commit(outcome.is_ok());
+    /// A commit that began then has ended.
+    fn committed(
+        &mut self,
+        offsets: &[(TopicPartition, i64)],
+        outcome: Result<(), String>,
+        began: Instant,
+    ) {
+        self.count_commit(outcome.is_ok(), began);
         match outcome {
             Ok(()) => {
                 for (partition, offset) in offsets {
                     if let Some(offsets) = self.partitions.get_mut(partition) {
+                        self.active -= offset - offsets.committed;
                         offsets.committed = *offset;
                     }
                 }
+                self.metrics.set_active(self.under_way());
             }
             Err(error) => {
                 tracing::error!(%error, "offsets were not committed; the next commit will cover them")
@@ -537,10 +640,23 @@ impl Runner {
         }
     }
 
+    fn count_commit(&self, succeeded: bool, began: Instant) {
+        let now = Instant::now();
+        match succeeded {
+            true => {
+                let took = now.saturating_duration_since(began);
+                self.metrics.commit_succeeded(took, now);
+            }
+            false => self.metrics.commit_failed(now),
+        }
+    }
+
     async fn finish(&mut self) {
         let all: Vec<_> = self.partitions.keys().cloned().collect();
         self.close(&all, true).await;
+        self.metrics.enter(Stage::Stop, Instant::now());
         self.errors.attend(self.task.stop()).await;
+        self.metrics.leave();
         self.consumer.close(self.flush_timeout).await;
         self.errors.close(DEAD_LETTERS_CLOSE).await;
     }

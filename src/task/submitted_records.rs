@@ -244,6 +244,11 @@ impl SubmittedRecords {
         self.next_batch
     }
 
+    /// The number that was given last; 0 before the first.
+    pub fn last_number(&self) -> u64 {
+        self.next_batch
+    }
+
     fn queue(&mut self, partition: &Rc<SourceMap>) -> usize {
         if let Some((last, queue)) = &self.last_partition
             && Rc::ptr_eq(last, partition)

@@ -26,7 +26,7 @@ use crate::clients::*;
 use crate::metrics::TaskMetrics;
 use crate::record::RecordRef;
 use crate::shard::{self, Notify, RuntimeKind};
-use crate::storage::OffsetStore;
+use crate::storage::{OffsetStore, TopicTracker};
 
 pub(super) fn converters() -> Converters {
     let new = |name: &str| {
@@ -290,6 +290,7 @@ pub(super) fn source(
         producer: Rc::clone(producer) as Rc<dyn Producer>,
         topics: TopicCreation::default(),
         offsets: store.clone(),
+        active_topics: TopicTracker::off(),
         control,
         metrics: Arc::new(TaskMetrics::new()),
         errors: ErrorHandler::new("c-0".to_owned(), policy),
@@ -716,6 +717,7 @@ pub(super) fn sink_with(
         chain: TransformationChain::default(),
         consumer: Rc::clone(&consumer) as Rc<dyn Consumer>,
         subscription: Subscription::Topics(vec!["t".to_owned()]),
+        active_topics: TopicTracker::off(),
         control,
         metrics: Arc::clone(&metrics),
         errors,

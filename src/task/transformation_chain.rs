@@ -1,5 +1,7 @@
 //! Records through the transforms, in order (Kafka: `TransformationChain`, `TransformationStage`).
 
+use std::time::{Duration, Instant};
+
 use super::plan::Needs;
 use super::tape::Tape;
 use crate::api::{ConnectError, ConnectRecord, Predicate, RecordOrigin, Transformation};
@@ -60,12 +62,28 @@ pub struct TransformationChain {
     steps: Vec<TransformationStep>,
     /// The same as operations on a tape.
     tape: Option<Box<Tape>>,
+    timer: Timer,
+}
+
+/// Times single records, since a look at the clock for each would cost more than many a transform.
+#[derive(Debug, Clone, Copy, Default)]
+enum Timer {
+    #[default]
+    Off,
+    /// The next record is timed.
+    Armed,
+    /// So long took the one that was.
+    Took(Duration),
 }
 
 impl TransformationChain {
     /// A chain of `steps`.
     pub fn new(steps: Vec<TransformationStep>) -> Self {
-        Self { steps, tape: None }
+        Self {
+            steps,
+            tape: None,
+            timer: Timer::Off,
+        }
     }
 
     /// The same chain with what [`super::tape::compile`] made of it, if it made anything.
@@ -106,6 +124,21 @@ impl TransformationChain {
         self.steps
     }
 
+    /// Times the next record.
+    pub fn time_next(&mut self) {
+        if !self.steps.is_empty() {
+            self.timer = Timer::Armed;
+        }
+    }
+
+    /// How long the record that was timed took, once.
+    pub fn take_time(&mut self) -> Option<Duration> {
+        match std::mem::take(&mut self.timer) {
+            Timer::Took(time) => Some(time),
+            Timer::Off | Timer::Armed => None,
+        }
+    }
+
     /// The record after all steps; `None` when one dropped it, which ends its way.
     ///
     /// # Errors
@@ -115,6 +148,13 @@ impl TransformationChain {
         record: ConnectRecord,
         origin: RecordOrigin<'_>,
     ) -> Result<Option<ConnectRecord>, (&'static str, ConnectError)> {
+        if matches!(self.timer, Timer::Armed) {
+            self.timer = Timer::Off;
+            let began = Instant::now();
+            let applied = self.apply(record, origin);
+            self.timer = Timer::Took(began.elapsed());
+            return applied;
+        }
         let mut record = record;
         for step in &mut self.steps {
             match step.apply(record, origin) {

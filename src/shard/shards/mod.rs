@@ -1,12 +1,13 @@
 //! The set of shards of a process: started together, each with a ready handshake, stopped together.
 
-use std::sync::mpsc;
+use std::fs::File;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::executor::{RuntimeKind, StartError, run};
+use super::executor::{RuntimeKind, StartError, run, time_on_cpu};
 use super::mailbox::{Mailbox, MailboxFull, Receiver, mailbox};
-use super::spawn::spawn;
+use super::spawn::{BusyTime, spawn, spawn_metered};
 
 /// Messages that a shard's mailbox holds.
 const MAILBOX: usize = 4096;
@@ -27,6 +28,34 @@ pub struct ShardHandle {
     /// Number of the shard, from 0.
     pub index: usize,
     mailbox: Mailbox<Message>,
+}
+
+/// What a shard has to do, read from outside: it is not asked.
+#[derive(Clone)]
+pub struct ShardLoad {
+    /// Number of the shard, from 0.
+    pub index: usize,
+    /// The thread's `schedstat`; none where the kernel keeps none.
+    schedstat: Option<Arc<File>>,
+    waiting: Arc<dyn Fn() -> usize + Send + Sync>,
+}
+
+impl std::fmt::Debug for ShardLoad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShardLoad({})", self.index)
+    }
+}
+
+impl ShardLoad {
+    /// CPU time of the shard's thread, the kernel's work for it included; `None` when it has ended.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        time_on_cpu(self.schedstat.as_ref()?)
+    }
+
+    /// Messages that wait in the mailbox.
+    pub fn waiting(&self) -> usize {
+        (self.waiting)()
+    }
 }
 
 impl ShardHandle {
@@ -50,7 +79,22 @@ impl ShardHandle {
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = ()> + 'static,
     {
-        let start: Start = Box::new(move || drop(spawn(build())));
+        self.send(Box::new(move || drop(spawn(build()))))
+    }
+
+    /// As [`Self::start`]; the time of the future and of those that it starts is added to `busy`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_metered<F, Fut>(&self, busy: BusyTime, build: F) -> Result<(), MailboxFull<()>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + 'static,
+    {
+        self.send(Box::new(move || drop(spawn_metered(build(), busy))))
+    }
+
+    fn send(&self, start: Start) -> Result<(), MailboxFull<()>> {
         self.mailbox
             .send(Message::Start(start))
             .map_err(|_| MailboxFull(()))
@@ -61,6 +105,7 @@ impl ShardHandle {
 #[derive(Debug)]
 pub struct Shards {
     handles: Vec<ShardHandle>,
+    loads: Vec<ShardLoad>,
     threads: Vec<thread::JoinHandle<()>>,
 }
 
@@ -72,6 +117,7 @@ impl Shards {
     pub fn start(kind: RuntimeKind, cpus: &[usize]) -> Result<Self, StartError> {
         let mut shards = Self {
             handles: Vec::new(),
+            loads: Vec::new(),
             threads: Vec::new(),
         };
         for (index, cpu) in cpus.iter().copied().enumerate() {
@@ -92,8 +138,9 @@ impl Shards {
         let (ready, is_ready) = mpsc::sync_channel(1);
         let started = ready.clone();
         let body = move || {
+            let schedstat = File::open("/proc/thread-self/schedstat").ok();
             let main = async move {
-                drop(started.send(Ok(())));
+                drop(started.send(Ok(schedstat)));
                 serve(&receiver).await;
             };
             if let Err(error) = run(kind, Some(cpu), main) {
@@ -106,9 +153,14 @@ impl Shards {
             .spawn(body)
             .map_err(|error| thread_error(error.to_string()))?;
         self.threads.push(thread);
-        is_ready
+        let schedstat = is_ready
             .recv()
             .map_err(|_| thread_error("the thread ended at once".to_owned()))??;
+        self.loads.push(ShardLoad {
+            index,
+            schedstat: schedstat.map(Arc::new),
+            waiting: Arc::new(sender.gauge()),
+        });
         self.handles.push(ShardHandle {
             index,
             mailbox: sender,
@@ -119,6 +171,11 @@ impl Shards {
     /// Handles of all shards, in order.
     pub fn handles(&self) -> &[ShardHandle] {
         &self.handles
+    }
+
+    /// What they have to do, in order.
+    pub fn loads(&self) -> &[ShardLoad] {
+        &self.loads
     }
 
     /// Ends the shards; futures still running on them are given up. Waits up to `limit` and says whether

@@ -140,3 +140,59 @@ fn a_spawned_future_does_not_run_inside_of_spawn() {
         |ran| assert_eq!(ran, 1),
     );
 }
+
+fn spin(time: Duration) {
+    let from = Instant::now();
+    while from.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// CPU time of this thread so far.
+fn own_cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanos = text.split(' ').next().unwrap().parse().unwrap();
+    Duration::from_nanos(nanos)
+}
+
+#[test]
+fn the_time_of_a_metered_future_and_of_those_that_it_starts_is_added_up_and_that_of_others_is_not()
+{
+    for kind in kinds() {
+        let shards = Shards::start(kind, &affinity_cpus()[..1]).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let busy = BusyTime::default();
+        let shard = &shards.handles()[0];
+        shard
+            .start_metered(busy.clone(), move || async move {
+                spin(Duration::from_millis(20));
+                let child = spawn(async {
+                    spin(Duration::from_millis(20));
+                    sleep(Duration::from_millis(50)).await;
+                    spin(Duration::from_millis(20));
+                });
+                child.join().await;
+                let failed: TaskEnd<()> = spawn(async { panic!("metered") }).join().await;
+                assert!(matches!(failed, TaskEnd::Panicked(_)));
+                sender.send(()).unwrap();
+            })
+            .unwrap();
+        let (other, done) = mpsc::channel();
+        shard
+            .start(move || async move {
+                spin(Duration::from_millis(300));
+                other.send(own_cpu_time()).unwrap();
+            })
+            .unwrap();
+        receiver.recv_timeout(Duration::from_secs(10)).unwrap();
+        let until_then = done.recv_timeout(Duration::from_secs(10)).unwrap();
+        // By the clock, so others may make it longer; but the neighbour's 300 ms are not in it.
+        let counted = busy.read();
+        assert!(counted >= Duration::from_millis(60), "{counted:?}");
+        let load = &shards.loads()[0];
+        let spent = load.cpu_time().unwrap();
+        assert!(spent >= until_then, "{spent:?}, {until_then:?} then");
+        assert_eq!((load.index, load.waiting()), (0, 0));
+        assert!(shards.stop(Duration::from_secs(5)));
+    }
+}

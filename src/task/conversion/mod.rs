@@ -8,9 +8,12 @@ pub use sink::SinkConversion;
 pub use source::{Encoded, EncodedRecords, Rewritten, SourceConversion};
 pub(in crate::task) use source::{materialize, materialize_one};
 
+use std::time::Duration;
+
 use crate::api::data::text::decode_utf8;
 use crate::api::{Converter, HeaderConverter, SliceForm, Value};
 use crate::task::errors::Stage;
+use crate::task::transformation_chain::TransformationChain;
 
 /// The converters of a task.
 pub struct Converters {
@@ -30,6 +33,30 @@ impl Converters {
             Stage::ValueConverter => self.value.resolve().await,
             _ => {}
         }
+    }
+}
+
+/// Time that transforms took: that of one record in the middle of each batch stands for all of the batch.
+#[derive(Debug, Default)]
+struct TransformTime(Duration);
+
+impl TransformTime {
+    /// Record `index` of `count` comes next.
+    fn before(chain: &mut TransformationChain, index: usize, count: usize) {
+        if index == count / 2 {
+            chain.time_next();
+        }
+    }
+
+    /// `count` records are through.
+    fn after(&mut self, chain: &mut TransformationChain, count: usize) {
+        if let Some(one) = chain.take_time() {
+            self.0 += one.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn take(&mut self) -> Duration {
+        std::mem::take(&mut self.0)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Sink side: bytes to records. Order as Kafka's: key, value, header, then transforms.
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use super::{Converters, LOOKUPS_MAX};
+use super::{Converters, LOOKUPS_MAX, TransformTime};
 use crate::api::data::text;
 use crate::api::{
     ConnectError, ConnectRecord, Header, RecordOrigin, SchemaAndValue, SinkBatch, SinkForm,
@@ -22,6 +23,7 @@ use crate::task::transformation_chain::TransformationChain;
 pub struct SinkConversion {
     pub(super) converters: Converters,
     chain: TransformationChain,
+    transform_time: TransformTime,
     /// What the chain was compiled to; `None` also while it runs.
     pub(super) tape: Option<Box<Tape>>,
     pub(super) form: SinkForm,
@@ -37,10 +39,16 @@ impl SinkConversion {
             converters,
             tape: chain.take_tape(),
             chain,
+            transform_time: TransformTime::default(),
             form,
             plan,
             scratch: Vec::new(),
         }
+    }
+
+    /// About how long the transforms took since the last call, where they are told apart from the rest.
+    pub fn take_transform_time(&mut self) -> Duration {
+        self.transform_time.take()
     }
 
     /// The roads.
@@ -375,7 +383,9 @@ impl SinkConversion {
         metrics: &TaskMetrics,
     ) -> Result<SinkBatch, ConnectError> {
         let mut built = Built::new(&fetched, self.form);
-        for record in &fetched.records {
+        let count = fetched.records.len();
+        for (index, record) in fetched.records.iter().enumerate() {
+            TransformTime::before(&mut self.chain, index, count);
             match self.build_with_retries(&fetched, record, errors).await {
                 Ok(Some(done)) => built.push(record, done)?,
                 Ok(None) => metrics.add_filtered(1),
@@ -388,6 +398,7 @@ impl SinkConversion {
                 }
             }
         }
+        self.transform_time.after(&mut self.chain, count);
         Ok(built.into_batch(fetched, !self.chain.is_empty()))
     }
 

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
-use super::{Converters, LOOKUPS_MAX, slice_value};
+use super::{Converters, LOOKUPS_MAX, TransformTime, slice_value};
 use crate::api::{
     ConnectError, ConnectRecord, Converter, Header, RecordOrigin, SchemaAndValue, SliceBatch,
     SliceForm, SourceRecord, Span,
@@ -23,6 +24,7 @@ pub struct SourceConversion {
     chain: TransformationChain,
     /// What the chain was compiled to.
     tape: Option<Box<Tape>>,
+    transform_time: TransformTime,
 }
 
 /// Keys and values of a slice batch after conversion; spans of skipped records are unspecified.
@@ -85,7 +87,13 @@ impl SourceConversion {
             converters,
             tape: chain.take_tape(),
             chain,
+            transform_time: TransformTime::default(),
         }
+    }
+
+    /// About how long the transforms took since the last call.
+    pub fn take_transform_time(&mut self) -> Duration {
+        self.transform_time.take()
     }
 
     /// What the chain needs to see; of a tape, only what it makes of topics is of use here.
@@ -258,6 +266,7 @@ impl SourceConversion {
             failure: None,
         };
         for (index, source) in records.iter().enumerate() {
+            TransformTime::before(&mut self.chain, index, records.len());
             let start = done.buffer.len();
             let slot = u32::try_from(done.records.len() + done.dead.len()).unwrap_or(u32::MAX);
             let failure = match self
@@ -294,6 +303,7 @@ impl SourceConversion {
                 done.dead.push(index);
             }
         }
+        self.transform_time.after(&mut self.chain, records.len());
         done
     }
 

@@ -31,10 +31,10 @@ use crate::api::{
 use crate::clients::{
     Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
 };
-use crate::metrics::TaskMetrics;
+use crate::metrics::{Stage, TaskMetrics};
 use crate::record::RecordHeader;
 use crate::shard::{self, JoinHandle, TaskEnd};
-use crate::storage::OffsetStore;
+use crate::storage::{OffsetStore, TopicTracker};
 
 /// How long a clean close of the producer may take (Kafka: `WorkerSourceTask.close`).
 const PRODUCER_CLOSE: Duration = Duration::from_secs(30);
@@ -61,6 +61,8 @@ pub struct SourceParts {
     pub topics: TopicCreation,
     /// Source offsets.
     pub offsets: OffsetStore,
+    /// Told of each topic that has a record.
+    pub active_topics: TopicTracker,
     /// What the control plane wants.
     pub control: Control,
     /// Counters.
@@ -116,6 +118,11 @@ struct Runner {
     /// Whether offsets were put since the last flush.
     dirty: bool,
     flush: Option<Flush>,
+    flush_began: Instant,
+    /// The batch whose way to Kafka is timed, and since when; one at a time.
+    timed: Option<(u64, Instant)>,
+    /// When records were converted last, and are the producer's.
+    handed_over: Instant,
     commit_log: LogLimit,
     /// Whether the road of record batches was logged.
     batches_seen: bool,
@@ -175,6 +182,9 @@ impl Runner {
             acks: Vec::new(),
             dirty: false,
             flush: None,
+            flush_began: now,
+            timed: None,
+            handed_over: now,
             commit_log: LogLimit::new(5),
             batches_seen: false,
             parts,
@@ -194,7 +204,10 @@ impl Runner {
             }),
             preview: false,
         };
-        self.parts.task.start(context, config).await?;
+        self.parts.metrics.enter(Stage::Start, Instant::now());
+        let started = self.parts.task.start(context, config).await;
+        self.parts.metrics.leave();
+        started?;
         tracing::info!(
             plan = %self.parts.conversion.plan(SliceForm::Text),
             "source task {}-{} started",
@@ -219,8 +232,9 @@ impl Runner {
             }
             self.settle().await?;
             self.flush_if_due();
-            match self.next_event(true).await {
-                Event::Polled(Ok(batch)) => self.send(batch).await?,
+            let began = Instant::now();
+            match self.next_event(true, began).await {
+                Event::Polled(Ok(batch)) => self.send(batch, began.elapsed()).await?,
                 Event::Polled(Err(error)) if error.is_retriable() => {
                     tracing::warn!(%error, "poll failed and will be tried again");
                     shard::sleep(POLL_RETRY).await;
@@ -238,7 +252,7 @@ impl Runner {
         while self.parts.control.wish() == Wish::Pause {
             self.settle().await?;
             self.flush_if_due();
-            if let Event::Flushed(succeeded) = self.next_event(false).await {
+            if let Event::Flushed(succeeded) = self.next_event(false, Instant::now()).await {
                 self.flushed(succeeded).await;
             }
         }
@@ -250,14 +264,12 @@ impl Runner {
 
     /// Waits for the first of: a batch (when `polling`), acknowledgements, another wish, the end of a
     /// flush, the time of the next flush.
-    async fn next_event(&mut self, polling: bool) -> Event {
+    async fn next_event(&mut self, polling: bool, now: Instant) -> Event {
         let known = self.parts.control.wish();
         let producer = Rc::clone(&self.parts.producer);
         let mut changed = pin!(self.parts.control.changed_from(known));
         let mut acked = pin!(producer.acked());
-        let mut due = pin!(shard::sleep(
-            self.next_flush.saturating_duration_since(Instant::now())
-        ));
+        let mut due = pin!(shard::sleep(self.next_flush.saturating_duration_since(now)));
         let flush = self.flush.as_ref();
         let mut flushed = pin!(async {
             match flush {
@@ -293,11 +305,24 @@ impl Runner {
         .await
     }
 
-    async fn send(&mut self, batch: SourceBatch) -> Result<(), ConnectError> {
+    /// Sends a batch that `poll` brought after `took`.
+    async fn send(&mut self, batch: SourceBatch, took: Duration) -> Result<(), ConnectError> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.parts.metrics.add_polled(batch.len() as u64);
+        let (records, now) = (batch.len() as u64, Instant::now());
+        let active = self.submitted.active() + records;
+        self.parts.metrics.polled_batch(records, took, active, now);
+        self.handed_over = now;
+        let sent = self.send_by_kind(batch).await;
+        let last = self.submitted.last_number();
+        if self.timed.is_none() && self.submitted.has_batch(last) {
+            self.timed = Some((last, self.handed_over));
+        }
+        sent
+    }
+
+    async fn send_by_kind(&mut self, batch: SourceBatch) -> Result<(), ConnectError> {
         match batch {
             SourceBatch::Slices(mut batch) if self.parts.conversion.takes_slices(&batch) => {
                 match self.parts.conversion.route(&batch.topic) {
@@ -320,10 +345,15 @@ impl Runner {
         };
         let number = self.submitted.number();
         let Parts {
-            conversion, errors, ..
+            conversion,
+            errors,
+            metrics,
         } = self.split();
+        let began = Instant::now();
+        metrics.enter(Stage::Convert, began);
         let mut converted = conversion.rewrite(&batch, number, errors).await;
-        if errors.is_interrupted() {
+        self.converted_since(began);
+        if self.parts.errors.is_interrupted() {
             return Ok(());
         }
         let positions = self
@@ -434,8 +464,11 @@ impl Runner {
             errors,
             metrics,
         } = self.split();
+        let began = Instant::now();
+        metrics.enter(Stage::Convert, began);
         let mut encoded = conversion.encode(&records, number, errors, metrics).await;
-        if errors.is_interrupted() {
+        self.converted_since(began);
+        if self.parts.errors.is_interrupted() {
             return Ok(());
         }
         self.report_dropped(&records, &encoded);
@@ -533,6 +566,7 @@ impl Runner {
     async fn wait_for_room(&mut self) -> Result<bool, ConnectError> {
         self.settle().await?;
         self.flush_if_due();
+        self.parts.metrics.enter(Stage::Produce, Instant::now());
         let mut ready = pin!(self.parts.producer.ready());
         let mut stopped = pin!(self.parts.control.stopped());
         let room = std::future::poll_fn(|cx| {
@@ -542,6 +576,7 @@ impl Runner {
             stopped.as_mut().poll(cx).map(|()| None)
         })
         .await;
+        self.parts.metrics.leave();
         match room {
             Some(Ok(())) => Ok(true),
             Some(Err(error)) => Err(send_failed(error)),
@@ -570,6 +605,7 @@ impl Runner {
             }
         });
         let mut stopped = pin!(self.parts.control.stopped());
+        self.parts.metrics.enter(Stage::Produce, Instant::now());
         let handle = std::future::poll_fn(|cx| {
             if let Poll::Ready(found) = found.as_mut().poll(cx) {
                 return Poll::Ready(Some(found));
@@ -577,6 +613,7 @@ impl Runner {
             stopped.as_mut().poll(cx).map(|()| None)
         })
         .await;
+        self.parts.metrics.leave();
         let Some(handle) = handle.transpose()? else {
             return Ok(None);
         };
@@ -588,27 +625,69 @@ impl Runner {
     async fn settle(&mut self) -> Result<(), ConnectError> {
         let mut acks = std::mem::take(&mut self.acks);
         self.parts.producer.take_acks(&mut acks);
-        let mut outcome = Ok(());
+        let (mut outcome, mut written) = (Ok(()), 0);
         for ack in acks.drain(..) {
             match &ack.result {
-                Ok(_) => self.settle_one(&ack),
+                Ok(_) => {
+                    written += u64::from(ack.count);
+                    self.settle_one(&ack);
+                }
                 Err(error) => outcome = outcome.and(self.refused_later(&ack, error).await),
             }
         }
         self.acks = acks;
         self.settle_dead_letters()?;
-        self.parts.metrics.set_active(self.submitted.active());
+        self.count_written(written);
         if self.last_store.elapsed() >= STORE_INTERVAL {
             self.store_offsets();
         }
         outcome
     }
 
+    fn count_written(&mut self, written: u64) {
+        let active = self.submitted.active();
+        if written == 0 {
+            return self.parts.metrics.set_active(active);
+        }
+        let now = Instant::now();
+        self.parts.metrics.acknowledged(written, active, now);
+        if let Some((batch, since)) = self.timed
+            && !self.submitted.has_batch(batch)
+        {
+            self.timed = None;
+            let took = now.saturating_duration_since(since);
+            self.parts.metrics.stage_took(Stage::Produce, took, now);
+        }
+    }
+
+    fn converted_since(&mut self, began: Instant) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(began);
+        self.parts.metrics.leave();
+        let transforms = self.parts.conversion.take_transform_time().min(took);
+        if !transforms.is_zero() {
+            self.parts
+                .metrics
+                .stage_took(Stage::Transform, transforms, now);
+        }
+        self.parts
+            .metrics
+            .stage_took(Stage::Convert, took - transforms, now);
+        self.handed_over = now;
+    }
+
     fn settle_one(&mut self, ack: &Ack) {
-        self.parts.metrics.add_written(u64::from(ack.count));
+        self.track_topic(ack.topic);
         self.report_run(ack);
         self.submitted.acknowledge(ack.batch, ack.first, ack.count);
         self.report_committed(ack);
+    }
+
+    fn track_topic(&mut self, handle: TopicHandle) {
+        let mut topics = self.topics.iter();
+        if let Some((topic, _)) = topics.find(|(_, known)| *known == handle) {
+            self.parts.active_topics.used(topic);
+        }
     }
 
     /// Tells the task where a run of records is, which its batch's tracking still knows.
@@ -697,7 +776,7 @@ impl Runner {
         match self.parts.offsets.put(&self.parts.connector, entries) {
             Ok(()) => self.dirty = true,
             Err(error) => {
-                self.parts.metrics.add_commit(false);
+                self.parts.metrics.commit_failed(Instant::now());
                 if let Some(suppressed) = self.commit_log.admit() {
                     tracing::error!(%error, suppressed, "source offsets can't be stored");
                 }
@@ -710,6 +789,7 @@ impl Runner {
         if self.flush.is_some() || Instant::now() < self.next_flush {
             return;
         }
+        self.flush_began = Instant::now();
         self.store_offsets();
         if !std::mem::take(&mut self.dirty) {
             self.flush = Some(Flush::Empty);
@@ -728,13 +808,30 @@ impl Runner {
             true => shard::next_common(self.parts.flush_interval),
             false => Instant::now() + self.parts.flush_interval,
         };
-        self.parts.metrics.add_commit(succeeded);
+        self.count_commit(succeeded);
         if !succeeded {
             self.dirty = true;
             return;
         }
-        if let Err(error) = self.parts.task.commit().await {
+        self.commit_task().await;
+    }
+
+    async fn commit_task(&mut self) {
+        self.parts.metrics.enter(Stage::Commit, Instant::now());
+        let committed = self.parts.task.commit().await;
+        self.parts.metrics.leave();
+        if let Err(error) = committed {
             tracing::error!(%error, "the task's commit failed");
+        }
+    }
+
+    /// Counts a commit that began at [`Self::flush_began`].
+    fn count_commit(&self, succeeded: bool) {
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.flush_began);
+        match succeeded {
+            true => self.parts.metrics.commit_succeeded(took, now),
+            false => self.parts.metrics.commit_failed(now),
         }
     }
 
@@ -759,12 +856,15 @@ impl Runner {
         if let Some(flush) = self.flush.take() {
             self.dirty |= !flush.succeeded().await;
         }
+        self.flush_began = Instant::now();
         let stored = !self.dirty || flush_store(&self.parts.offsets, limit).await;
-        self.parts.metrics.add_commit(stored);
-        if stored && let Err(error) = self.parts.task.commit().await {
-            tracing::error!(%error, "the task's commit failed");
+        self.count_commit(stored);
+        if stored {
+            self.commit_task().await;
         }
+        self.parts.metrics.enter(Stage::Stop, Instant::now());
         self.parts.task.stop().await;
+        self.parts.metrics.leave();
         producer.close(PRODUCER_CLOSE.min(limit)).await;
         self.parts.errors.close(PRODUCER_CLOSE.min(limit)).await;
         self.parts.topics.close().await;

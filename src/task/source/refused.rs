@@ -145,6 +145,9 @@ fn exception_class(error: &ClientError) -> &'static str {
             _ => "org.apache.kafka.common.KafkaException",
         },
         ClientError::Timeout { .. } => "org.apache.kafka.common.errors.TimeoutException",
+        ClientError::Authentication { .. } => {
+            "org.apache.kafka.common.errors.AuthenticationException"
+        }
         ClientError::Disconnected { .. } => "org.apache.kafka.common.errors.DisconnectException",
         _ => "org.apache.kafka.common.KafkaException",
     }
