@@ -84,6 +84,21 @@ impl ConnectError {
         self
     }
 
+    /// The same error with every text of it and its causes changed. Causes that are no Connect errors keep
+    /// their texts only.
+    #[must_use]
+    pub fn map_texts(self, change: &dyn Fn(&str) -> String) -> Self {
+        let source = self.source.map(|source| match source.downcast::<Self>() {
+            Ok(error) => Box::new(error.map_texts(change)) as Box<dyn Error + Send + Sync>,
+            Err(other) => Box::new(CauseText::of(&*other, change)),
+        });
+        Self {
+            message: change(&self.message),
+            source,
+            ..self
+        }
+    }
+
     /// What the handler may do.
     pub fn kind(&self) -> ErrorKind {
         self.kind
@@ -141,6 +156,39 @@ impl ConnectError {
         }
         text.push('\n');
         text
+    }
+}
+
+/// What is left of a cause when its texts were changed.
+#[derive(Debug)]
+struct CauseText {
+    text: String,
+    source: Option<Box<CauseText>>,
+}
+
+impl CauseText {
+    fn of(error: &(dyn Error + 'static), change: &dyn Fn(&str) -> String) -> Self {
+        let class = error.downcast_ref::<ConnectError>();
+        let class = class.map_or(String::new(), |error| format!("{}: ", error.java_class()));
+        let source = error.source();
+        Self {
+            text: class + &change(&error.to_string()),
+            source: source.map(|source| Box::new(Self::of(source, change))),
+        }
+    }
+}
+
+impl fmt::Display for CauseText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for CauseText {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static))
     }
 }
 

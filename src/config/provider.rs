@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::{ConfigError, file, properties};
+use super::{ConfigError, Mask, file, properties};
 use crate::api::ConfigMap;
 use crate::api::config_def::{ConfigProblem, with_prefix};
 
@@ -48,6 +48,8 @@ pub struct Expanded {
     pub config: ConfigMap,
     /// Keys whose text came, wholly or in part, from a provider: never show their values.
     pub secret_keys: HashSet<String>,
+    /// Takes what came from providers out of texts.
+    pub mask: Mask,
 }
 
 impl fmt::Debug for Expanded {
@@ -133,6 +135,7 @@ impl Providers {
         let mut expanded = Expanded {
             config: ConfigMap::with_capacity(config.len()),
             secret_keys: HashSet::new(),
+            mask: Mask::default(),
         };
         let mut lookup = Lookup::new();
         let mut problems = Vec::new();
@@ -150,6 +153,7 @@ impl Providers {
             }
             expanded.config.insert(key.clone(), replaced);
         }
+        expanded.mask = Mask::new(lookup.into_values().flat_map(HashMap::into_values));
         if problems.is_empty() {
             Ok(expanded)
         } else {

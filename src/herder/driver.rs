@@ -3,16 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::entities::HerderError;
-use super::handle::HerderHandle;
+use super::handle::{HerderHandle, Limits};
+use super::stage::Stage;
 use super::standalone::{Machine, Output, Reply, Request, RequestId};
+use crate::api::ConfigMap;
+use crate::shard;
 use crate::task::InstanceState;
 use crate::worker::{
-    EventSink, Instance, InstanceEvent, InstanceId, TaskToStart, Worker, WorkerEvent,
+    EventSink, Instance, InstanceEvent, InstanceId, OffsetsAnswer, OffsetsError, OffsetsJob,
+    OffsetsRequest, TaskToStart, Worker, WorkerEvent,
 };
 
 /// Messages that may wait for the herder. Requests wait for room with their deadline; instance events
@@ -20,13 +24,27 @@ use crate::worker::{
 const QUEUE: usize = 16 << 10;
 /// Longest wait without a deadline.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// See [`HerderSettings::stall_after`].
+const STALL_AFTER: Duration = Duration::from_secs(10);
+/// Wait on a shard before a full queue is tried again.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// What reaches the herder's thread. Small: the queue's memory is there from the start.
 #[derive(Debug)]
 pub(super) enum Message {
-    Request(Box<Request>, Sender<Result<Reply, HerderError>>),
+    Request(RequestId, Box<Request>, Sender<Result<Reply, HerderError>>),
+    /// What is being done for a request.
+    Stage(RequestId, Sender<Option<Stage>>),
     Event(Box<WorkerEvent>),
+    Offsets(RequestId, Box<OffsetsDone>),
     ShutDown,
+}
+
+/// What became of reading or changing the offsets of a connector.
+#[derive(Debug)]
+pub(super) struct OffsetsDone {
+    name: String,
+    result: Result<OffsetsAnswer, OffsetsError>,
 }
 
 /// Settings of the herder.
@@ -34,6 +52,21 @@ pub(super) enum Message {
 pub struct HerderSettings {
     /// `task.shutdown.graceful.timeout.ms`: total for all instances of a stop.
     pub graceful_timeout: Duration,
+    /// How long a request may take.
+    pub limits: Limits,
+    /// A call into connector code that takes longer is shown in the status.
+    pub stall_after: Duration,
+}
+
+impl HerderSettings {
+    /// Kafka's limits.
+    pub fn new(graceful_timeout: Duration) -> Self {
+        Self {
+            graceful_timeout,
+            limits: Limits::default(),
+            stall_after: STALL_AFTER,
+        }
+    }
 }
 
 /// The running herder thread.
@@ -50,7 +83,7 @@ impl Herder {
     /// The thread can't be made.
     pub fn start(worker: Worker, settings: HerderSettings) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(QUEUE);
-        let handle = HerderHandle::new(sender.clone());
+        let handle = HerderHandle::new(sender.clone(), settings.limits);
         let thread = thread::Builder::new()
             .name("herder".to_owned())
             .stack_size(1 << 20)
@@ -78,11 +111,12 @@ impl Herder {
 struct Driver {
     worker: Worker,
     machine: Machine,
+    sender: Sender<Message>,
     receiver: Receiver<Message>,
     events: EventSink,
     instances: BTreeMap<InstanceId, Instance>,
     waiting: BTreeMap<RequestId, Sender<Result<Reply, HerderError>>>,
-    next_request: u64,
+    settings: HerderSettings,
     exit: Option<bool>,
 }
 
@@ -94,11 +128,10 @@ impl Driver {
         receiver: Receiver<Message>,
     ) -> Self {
         let kinds = worker.kinds();
-        let kind_of = Box::new(move |config: &crate::api::ConfigMap| {
-            kinds(config).map_err(HerderError::BadRequest)
-        });
+        let kind_of =
+            Box::new(move |config: &ConfigMap| kinds(config).map_err(HerderError::BadRequest));
+        let own_sender = sender.clone();
         let events = EventSink::new(move |event| {
-            use crossbeam::channel::TrySendError;
             sender
                 .try_send(Message::Event(Box::new(event)))
                 .map_err(|refused| match refused {
@@ -109,11 +142,12 @@ impl Driver {
         Self {
             machine: Machine::new(settings.graceful_timeout, kind_of),
             worker,
+            sender: own_sender,
             receiver,
             events,
             instances: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            next_request: 0,
+            settings,
             exit: None,
         }
     }
@@ -137,22 +171,37 @@ impl Driver {
     fn take(&mut self, message: Message) {
         let now = Instant::now();
         match message {
-            Message::Request(request, answer) => {
-                self.next_request += 1;
-                let id = RequestId(self.next_request);
+            Message::Request(id, request, answer) => {
                 self.waiting.insert(id, answer);
                 self.machine.request(id, *request, now);
             }
             Message::Event(event) => {
                 let WorkerEvent { instance, event } = *event;
-                if event == InstanceEvent::Ended {
-                    self.instances.remove(&instance);
-                    self.worker.ended(instance);
-                }
-                self.machine.event(instance, event, now);
+                self.tell(instance, event, now);
+            }
+            Message::Stage(request, answer) => {
+                // Whoever asked no longer counts on it.
+                self.waiting.remove(&request);
+                drop(answer.try_send(self.stage(request)));
+            }
+            Message::Offsets(request, done) => {
+                self.machine.offsets_done(request, &done.name, done.result);
             }
             Message::ShutDown => self.machine.shut_down(now),
         }
+    }
+
+    /// Tells worker and machine what an instance told.
+    fn tell(&mut self, instance: InstanceId, event: InstanceEvent, now: Instant) {
+        match &event {
+            InstanceEvent::State(state) => self.worker.state_of(instance, state),
+            InstanceEvent::Ended => {
+                self.instances.remove(&instance);
+                self.worker.ended(instance);
+            }
+            InstanceEvent::TaskConfigs(_) | InstanceEvent::Transient => {}
+        }
+        self.machine.event(instance, event, now);
     }
 
     /// Carries out what the machine wants; failures to start come back as events at once.
@@ -200,6 +249,12 @@ impl Driver {
                 let started = self.worker.start_task(instance, task, self.events.clone());
                 self.started(instance, started);
             }
+            Output::Offsets {
+                request,
+                name,
+                config,
+                what,
+            } => self.offsets(request, name, config, what),
             Output::Wish(instance, wish) => {
                 if let Some(instance) = self.instances.get(&instance) {
                     instance.control.set(wish);
@@ -216,12 +271,65 @@ impl Driver {
             }
             Output::Answer(request, result) => {
                 if let Some(answer) = self.waiting.remove(&request) {
+                    let result = result.map(|reply| self.with_stalls(reply));
                     // Whoever asked may have given up meanwhile.
                     drop(answer.try_send(result));
                 }
             }
+            Output::Restarting { id, reason } => {
+                tracing::warn!(%reason, "task {id} had failed and is started again (errors.restart.policy)");
+            }
+            Output::Forget(connector) => self.worker.forget(&connector),
             Output::Exit { clean } => self.exit = Some(clean),
         }
+    }
+
+    fn offsets(
+        &mut self,
+        request: RequestId,
+        name: String,
+        config: ConfigMap,
+        what: OffsetsRequest,
+    ) {
+        let job = OffsetsJob {
+            name: name.clone(),
+            config,
+            request: what,
+            limit: self.settings.limits.request,
+        };
+        let sender = self.sender.clone();
+        let of = name.clone();
+        let started = self.worker.offsets(job, move |result| {
+            let done = Box::new(OffsetsDone { name: of, result });
+            deliver(sender, Message::Offsets(request, done));
+        });
+        if let Err(error) = started {
+            self.machine.offsets_done(request, &name, Err(error));
+        }
+    }
+
+    fn stage(&self, request: RequestId) -> Option<Stage> {
+        let (description, since) = self.machine.stage_of(request)?;
+        Some(Stage {
+            description,
+            began: SystemTime::now() - since.elapsed(),
+            completed: None,
+        })
+    }
+
+    /// Adds what instances hang in.
+    fn with_stalls(&self, mut reply: Reply) -> Reply {
+        let hanging = |instance: Option<InstanceId>| {
+            let activity = &self.instances.get(&instance?)?.activity;
+            activity.stalled(self.settings.stall_after)
+        };
+        if let Reply::Status(status) = &mut reply {
+            status.hanging = hanging(status.instance);
+            for task in &mut status.tasks {
+                task.hanging = hanging(task.instance);
+            }
+        }
+        reply
     }
 
     fn started(&mut self, instance: InstanceId, started: Result<Instance, String>) {
@@ -232,9 +340,25 @@ impl Driver {
             Err(trace) => {
                 let now = Instant::now();
                 let failed = InstanceEvent::State(InstanceState::Failed(trace));
-                self.machine.event(instance, failed, now);
-                self.machine.event(instance, InstanceEvent::Ended, now);
+                self.tell(instance, failed, now);
+                self.tell(instance, InstanceEvent::Ended, now);
             }
         }
     }
+}
+
+/// Sends from a shard, without blocking it. Without the herder nobody waits.
+fn deliver(sender: Sender<Message>, message: Message) {
+    let Err(TrySendError::Full(mut refused)) = sender.try_send(message) else {
+        return;
+    };
+    drop(shard::spawn(async move {
+        loop {
+            shard::sleep(RETRY).await;
+            match sender.try_send(refused) {
+                Err(TrySendError::Full(again)) => refused = again,
+                Ok(()) | Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }));
 }

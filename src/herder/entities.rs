@@ -1,7 +1,10 @@
 //! What requests to the herder carry and bring back (contract 1.4 to 1.6).
 
+use std::time::Instant;
+
+use super::stage::Stage;
 use crate::api::{ConfigMap, ConnectorKind};
-use crate::worker::ConnectorTaskId;
+use crate::worker::{ConnectorTaskId, InstanceId, Ongoing};
 
 /// `ConnectorInfo`.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +43,18 @@ impl ConnectorState {
             Self::Stopped => "STOPPED",
         }
     }
+
+    /// The name as metrics spell it.
+    pub fn lower_case(self) -> &'static str {
+        match self {
+            Self::Unassigned => "unassigned",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Failed => "failed",
+            Self::Restarting => "restarting",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// A task's state.
@@ -51,6 +66,25 @@ pub struct TaskState {
     pub state: ConnectorState,
     /// Trace of the error that failed it.
     pub trace: Option<String>,
+    /// Restarts by its connector's policy, if there were or will be any.
+    pub restarts: Option<Box<TaskRestarts>>,
+    /// Its running instance.
+    pub instance: Option<InstanceId>,
+    /// The call that it hangs in.
+    pub hanging: Option<Ongoing>,
+}
+
+/// Restarts of a task by its connector's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRestarts {
+    /// How many since the task is there.
+    pub count: u64,
+    /// Those without a long enough run in between.
+    pub in_row: u32,
+    /// The error that the last one is for.
+    pub last_reason: Option<String>,
+    /// When the next one comes.
+    pub due: Option<Instant>,
 }
 
 /// `ConnectorStateInfo`; the worker's id and version are added where it is shown.
@@ -62,10 +96,38 @@ pub struct ConnectorStateInfo {
     pub state: ConnectorState,
     /// Trace of the error that failed it.
     pub trace: Option<String>,
+    /// Its running instance.
+    pub instance: Option<InstanceId>,
+    /// The call that it hangs in.
+    pub hanging: Option<Ongoing>,
     /// Tasks by number.
     pub tasks: Vec<TaskState>,
     /// Source or sink.
     pub kind: ConnectorKind,
+}
+
+/// A connector as the metrics show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectorOverview {
+    /// Name.
+    pub name: String,
+    /// Source or sink.
+    pub kind: ConnectorKind,
+    /// `connector.class` as it was written.
+    pub class: String,
+    /// State of the connector instance.
+    pub state: ConnectorState,
+    /// Tasks by number.
+    pub tasks: Vec<TaskOverview>,
+}
+
+/// A task as the metrics show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskOverview {
+    /// State.
+    pub state: ConnectorState,
+    /// Restarts by policy, by the class of the error.
+    pub restarts: Vec<(String, u64)>,
 }
 
 /// A task and its configuration.
@@ -107,9 +169,9 @@ pub enum HerderError {
     /// The operation failed (500).
     #[error("{0}")]
     Failed(String),
-    /// The herder gave no answer in time (500).
-    #[error("Request timed out")]
-    Timeout,
+    /// The herder gave no answer in time (500); what is being done is told when it is known.
+    #[error("Request timed out{}", .0.as_ref().map(|stage| format!(". {}.", stage.summary())).unwrap_or_default())]
+    Timeout(Option<Stage>),
     /// The worker is going down (500).
     #[error("the worker is shutting down")]
     ShuttingDown,

@@ -1,42 +1,79 @@
 //! Asking the herder from other threads, each request with a deadline.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::{Sender, bounded};
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 
 use super::driver::Message;
 use super::entities::{
-    ConnectorInfo, ConnectorStateInfo, HerderError, InitialState, TaskInfo, TaskState,
+    ConnectorInfo, ConnectorOverview, ConnectorStateInfo, HerderError, InitialState, TaskInfo,
+    TaskState,
 };
-use super::standalone::{Reply, Request};
+use super::stage::Stage;
+use super::standalone::{Reply, Request, RequestId};
 use crate::api::ConfigMap;
+use crate::worker::{OffsetsAnswer, OffsetsRequest};
 
-/// How long a request may take (Kafka: 90 s).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
-/// The same for `/health`.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the herder may take to list what metrics are about: Prometheus waits no longer than 10 s.
+const METRICS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the herder may take to say what it is doing.
+const STAGE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long requests may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Any but those of `/health`.
+    pub request: Duration,
+    /// Those of `/health`.
+    pub health: Duration,
+}
+
+impl Default for Limits {
+    /// Kafka's.
+    fn default() -> Self {
+        Self {
+            request: Duration::from_secs(90),
+            health: Duration::from_secs(10),
+        }
+    }
+}
 
 /// Sends requests to the herder and waits for the answers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct HerderHandle {
     sender: Sender<Message>,
+    limits: Limits,
+    next_request: Arc<AtomicU64>,
 }
 
 type Answer<T> = Result<T, HerderError>;
 
 impl HerderHandle {
-    pub(super) fn new(sender: Sender<Message>) -> Self {
-        Self { sender }
+    pub(super) fn new(sender: Sender<Message>, limits: Limits) -> Self {
+        Self {
+            sender,
+            limits,
+            next_request: Arc::default(),
+        }
+    }
+
+    /// How long requests may take.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn ask(&self, request: Request, limit: Duration) -> Answer<Reply> {
         let deadline = Instant::now() + limit;
         let (sender, receiver) = bounded(1);
+        let id = RequestId(self.next_request.fetch_add(1, Ordering::Relaxed));
+        let message = Message::Request(id, Box::new(request), sender);
         self.sender
-            .send_deadline(Message::Request(Box::new(request), sender), deadline)
+            .send_deadline(message, deadline)
             .map_err(|error| {
                 if error.is_timeout() {
-                    HerderError::Timeout
+                    HerderError::Timeout(None)
                 } else {
                     HerderError::ShuttingDown
                 }
@@ -44,13 +81,22 @@ impl HerderHandle {
         receiver
             .recv_deadline(deadline)
             .map_err(|error| match error {
-                crossbeam::channel::RecvTimeoutError::Timeout => HerderError::Timeout,
-                crossbeam::channel::RecvTimeoutError::Disconnected => HerderError::ShuttingDown,
+                RecvTimeoutError::Timeout => HerderError::Timeout(self.stage(id)),
+                RecvTimeoutError::Disconnected => HerderError::ShuttingDown,
             })?
     }
 
+    /// What is being done for a request that was given up.
+    fn stage(&self, request: RequestId) -> Option<Stage> {
+        let deadline = Instant::now() + STAGE_TIMEOUT;
+        let (sender, receiver) = bounded(1);
+        let message = Message::Stage(request, sender);
+        self.sender.send_deadline(message, deadline).ok()?;
+        receiver.recv_deadline(deadline).ok()?
+    }
+
     fn ask_in_time(&self, request: Request) -> Answer<Reply> {
-        self.ask(request, REQUEST_TIMEOUT)
+        self.ask(request, self.limits.request)
     }
 
     /// Names of all connectors.
@@ -59,6 +105,14 @@ impl HerderHandle {
     /// Time-out, shutdown.
     pub fn connectors(&self) -> Answer<Vec<String>> {
         self.ask_in_time(Request::Connectors)?.names()
+    }
+
+    /// All connectors with the states of their tasks, by name, without traces and configurations.
+    ///
+    /// # Errors
+    /// Time-out, shutdown.
+    pub fn overview(&self) -> Answer<Vec<ConnectorOverview>> {
+        self.ask(Request::Overview, METRICS_TIMEOUT)?.overview()
     }
 
     /// A connector's `ConnectorInfo`.
@@ -199,12 +253,28 @@ impl HerderHandle {
         .done()
     }
 
+    /// Reads or changes a connector's offsets.
+    ///
+    /// # Errors
+    /// `NotFound` "Connector X not found"; `BadRequest` when it is to be changed and is not stopped, or
+    /// makes no sense; `Failed` when the connector or the log refuses.
+    pub fn offsets(&self, name: &str, request: OffsetsRequest) -> Answer<OffsetsAnswer> {
+        let name = name.to_owned();
+        self.ask_in_time(Request::Offsets { name, request })?
+            .offsets()
+    }
+
     /// Whether the herder answers at all.
     ///
     /// # Errors
     /// `Timeout` when it is stuck.
     pub fn ping(&self) -> Answer<()> {
-        self.ask(Request::Ping, HEALTH_TIMEOUT)?.done()
+        self.ask(Request::Ping, self.limits.health)?.done()
+    }
+
+    /// Messages that wait for the herder.
+    pub fn waiting(&self) -> usize {
+        self.sender.len()
     }
 
     /// Begins the worker's graceful stop, as SIGTERM does.

@@ -7,12 +7,14 @@
 mod driver;
 mod entities;
 mod handle;
+mod stage;
 pub mod standalone;
 pub mod validation;
 
 pub use driver::{Herder, HerderSettings};
 pub use entities::{
-    ConnectorInfo, ConnectorState, ConnectorStateInfo, HerderError, InitialState, TaskInfo,
-    TaskState,
+    ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, HerderError,
+    InitialState, TaskInfo, TaskOverview, TaskRestarts, TaskState,
 };
-pub use handle::HerderHandle;
+pub use handle::{HerderHandle, Limits};
+pub use stage::{Stage, StageCell, instant};

@@ -50,7 +50,7 @@ pub enum StorageError {
     NotPrimitive {
         /// Member.
         field: String,
-        /// `ARRAY` or `MAP`.
+        /// `ARRAY`, `MAP` or a class of Java's.
         found: &'static str,
     },
 }

@@ -1,5 +1,5 @@
 //! Where source offsets are kept: [`OffsetStore`], in a mapped file (`offset.storage.file.filename`) or
-//! in memory.
+//! in memory. And which topics each connector used: [`ActiveTopics`].
 //!
 //! Used by source tasks (read at start, written as records are acknowledged) and by the offset
 //! requests of REST. Keys and values are the JSON that Apache's `JsonConverter` writes (contract 4.3);
@@ -9,12 +9,15 @@
 //! back as they were; what a flush acknowledged survives `kill -9` and power loss. Opening blocks;
 //! everything else is safe on a shard: short memory locks, `msync` on the flusher thread.
 
+mod active_topics;
 mod error;
 mod java_map;
 mod offset_key;
 mod offset_store;
 
+pub use active_topics::{ActiveTopics, TopicTracker};
 pub use error::StorageError;
+pub use offset_key::check_format;
 pub use offset_store::OffsetStore;
 
 #[cfg(test)]

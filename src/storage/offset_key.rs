@@ -46,7 +46,24 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
-/// Refuses nested values, as Apache does.
+/// Refuses what a source partition or an offset may not hold, as Apache does (`OffsetUtils
+/// .validateFormat`): nested values, and numbers above 64 bits.
+///
+/// # Errors
+/// [`StorageError::NotPrimitive`].
+pub fn check_format(map: &SourceMap) -> Result<(), StorageError> {
+    check_primitive(map)?;
+    let too_large = |value: &Value| value.is_u64() && value.as_i64().is_none();
+    match map.iter().find(|(_, value)| too_large(value)) {
+        None => Ok(()),
+        Some((field, _)) => Err(StorageError::NotPrimitive {
+            field: field.clone(),
+            found: "class java.math.BigInteger",
+        }),
+    }
+}
+
+/// Refuses nested values.
 pub(super) fn check_primitive(map: &SourceMap) -> Result<(), StorageError> {
     let nested = map.iter().find_map(|(field, value)| match value {
         Value::Array(_) => Some((field, "ARRAY")),

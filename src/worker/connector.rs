@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::WorkerShared;
+use super::activity::{Activity, Call};
 use super::instance::{Clients, EventSink, InstanceEvent, InstanceId, supervise};
 use super::sources::{Prepared, prepare};
 use crate::api::connector::ConnectorRequest;
@@ -20,6 +21,7 @@ pub(super) struct ConnectorStart {
     pub(super) name: String,
     pub(super) config: ConfigMap,
     pub(super) control: Control,
+    pub(super) activity: Activity,
     pub(super) events: EventSink,
     pub(super) shared: Arc<WorkerShared>,
 }
@@ -56,13 +58,15 @@ async fn live(start: ConnectorStart) -> Result<(), ConnectError> {
     let Prepared {
         config,
         connector: parsed,
+        mask,
     } = prepare(&start.shared, start.config.clone()).await?;
     let plugin = start.shared.plugins.connector(&parsed.class);
     let plugin = plugin.map_err(|error| ConnectError::config(error.to_string()))?;
     let context = ConnectorContext::new(&start.name);
     let mut connector = (plugin.connector)();
     let outcome = async {
-        connector.start(context.clone(), &config).await?;
+        let begun = connector.start(context.clone(), &config);
+        start.activity.during(Call::Start, begun).await?;
         generate_tasks(&start, &parsed, &mut *connector, plugin.task_class).await?;
         tell(InstanceState::Running);
         serve(
@@ -75,8 +79,8 @@ async fn live(start: ConnectorStart) -> Result<(), ConnectError> {
         .await
     }
     .await;
-    connector.stop().await;
-    outcome
+    start.activity.during(Call::Stop, connector.stop()).await;
+    outcome.map_err(|error| mask.hide_in(error))
 }
 
 /// Serves wishes and the connector's own requests until a stop.
@@ -144,7 +148,8 @@ async fn generate_tasks(
     task_class: &str,
 ) -> Result<(), ConnectError> {
     let most = parsed.tasks_max as usize;
-    let configs = connector.task_configs(most).await?;
+    let configs = connector.task_configs(most);
+    let configs = start.activity.during(Call::Config, configs).await?;
     if configs.len() > most {
         too_many(&start.name, configs.len(), parsed)?;
     }

@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::error::Error;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::activity::Activity;
 use crate::api::{ConfigMap, ConnectError, LocalFuture};
-use crate::clients::{Admin, Consumer, Producer};
+use crate::clients::{Admin, ClientError, Consumer, Producer};
 use crate::shard::{self, JoinHandle, ShardHandle, TaskEnd};
 use crate::task::InstanceState;
 use crate::task::control::ControlHandle;
@@ -38,6 +41,8 @@ pub enum InstanceEvent {
     TaskConfigs(Vec<ConfigMap>),
     /// Its state changed.
     State(InstanceState),
+    /// The error that it reports next may pass by itself.
+    Transient,
     /// It is gone; nothing more comes from it.
     Ended,
 }
@@ -100,6 +105,8 @@ pub struct Instance {
     pub name: String,
     /// Sets the wish.
     pub control: ControlHandle,
+    /// The call into connector code that it is in.
+    pub activity: Activity,
     /// Where it runs.
     pub(super) shard: ShardHandle,
 }
@@ -158,6 +165,9 @@ pub(super) async fn supervise(
                 trace = error.trace(),
                 "failed and will not recover until restarted"
             );
+            if is_transient(&error) {
+                events.send(instance, InstanceEvent::Transient);
+            }
             InstanceState::Failed(error.trace())
         }
         TaskEnd::Panicked(panicked) => {
@@ -175,9 +185,73 @@ pub(super) async fn supervise(
     events.send(instance, InstanceEvent::Ended);
 }
 
+/// Whether an error, or what caused it, may pass: what is retriable, and what networks do.
+fn is_transient(error: &ConnectError) -> bool {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        let retriable = error
+            .downcast_ref::<ConnectError>()
+            .is_some_and(ConnectError::is_retriable)
+            || error
+                .downcast_ref::<ClientError>()
+                .is_some_and(ClientError::is_retriable)
+            || error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| passes(error.kind()));
+        if retriable {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn passes(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        kind,
+        ConnectionRefused
+            | ConnectionReset
+            | ConnectionAborted
+            | NotConnected
+            | BrokenPipe
+            | TimedOut
+            | Interrupted
+            | HostUnreachable
+            | NetworkUnreachable
+            | NetworkDown
+    )
+}
+
 /// Drops an instance's future; runs on its shard.
 pub(super) async fn cancel(instance: InstanceId) {
     if let Some(handle) = RUNNING.with_borrow(|running| running.get(&instance).map(Rc::clone)) {
         handle.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_may_pass_when_one_of_its_causes_may() {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert!(is_transient(&ConnectError::retriable("later")));
+        assert!(is_transient(
+            &ConnectError::connect("no").with_source(refused())
+        ));
+        let inner = ConnectError::data("bad").with_source(io::Error::from(io::ErrorKind::NotFound));
+        assert!(!is_transient(
+            &ConnectError::connect("no").with_source(inner)
+        ));
+        let timeout = ClientError::Timeout {
+            context: "a".to_owned(),
+            after: Duration::ZERO,
+            hint: String::new(),
+        };
+        assert!(is_transient(
+            &ConnectError::connect("no").with_source(timeout)
+        ));
     }
 }

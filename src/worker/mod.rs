@@ -5,29 +5,36 @@
 //! happens on the shard, behind the fence of [`instance`]. An instance is placed on the shard that holds
 //! the fewest and stays there.
 
+mod activity;
 mod connector;
 mod instance;
 mod log;
+mod offsets;
 pub mod preview;
 pub mod records;
+mod registry;
 mod sources;
 mod task;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use activity::Ongoing;
 pub use instance::{ConnectorTaskId, EventSink, Instance, InstanceEvent, InstanceId, WorkerEvent};
 pub use log::{EmbeddedAccess, KafkaAccess, LogAccess};
+pub use offsets::{OffsetsAnswer, OffsetsError, OffsetsJob, OffsetsRequest, PartitionOffset};
+pub use registry::{MetricsRegistry, StartsReading, TaskOfWorker, WorkerReading};
 pub use task::TaskToStart;
 
+use self::activity::Activity;
 use crate::api::{ConfigMap, ConnectorKind};
 use crate::config::WorkerConfig;
 use crate::config::provider::Providers;
-use crate::metrics::{TaskMetrics, TaskReading};
 use crate::plugins::Plugins;
 use crate::shard::{ShardHandle, Shards};
-use crate::storage::OffsetStore;
+use crate::storage::{ActiveTopics, OffsetStore};
+use crate::task::InstanceState;
 use crate::task::control::{Wish, control};
 
 /// How long the shards may take to end once their instances have.
@@ -44,47 +51,10 @@ pub struct WorkerShared {
     pub plugins: Plugins,
     /// Source offsets.
     pub offsets: OffsetStore,
+    /// Topics that connectors used.
+    pub active_topics: ActiveTopics,
     /// Kafka, or the embedded log.
     pub log: Box<dyn LogAccess>,
-}
-
-/// Counters of the tasks that run, for the progress line and the REST API.
-#[derive(Debug, Clone, Default)]
-pub struct MetricsRegistry(Arc<Mutex<BTreeMap<ConnectorTaskId, RegisteredTask>>>);
-
-#[derive(Debug)]
-struct RegisteredTask {
-    kind: ConnectorKind,
-    metrics: Arc<TaskMetrics>,
-}
-
-impl MetricsRegistry {
-    fn register(&self, id: ConnectorTaskId, kind: ConnectorKind) -> Arc<TaskMetrics> {
-        let metrics = Arc::new(TaskMetrics::new());
-        let registered = RegisteredTask {
-            kind,
-            metrics: Arc::clone(&metrics),
-        };
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, registered);
-        metrics
-    }
-
-    /// Readings of all tasks that were started since their connector was, by connector and number.
-    pub fn read(&self) -> Vec<(ConnectorTaskId, ConnectorKind, TaskReading)> {
-        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks
-            .iter()
-            .map(|(id, task)| (id.clone(), task.kind, task.metrics.read()))
-            .collect()
-    }
-
-    fn forget(&self, connector: &str) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.retain(|id, _| id.connector != connector);
-    }
 }
 
 /// Where an instance runs.
@@ -93,6 +63,8 @@ struct Place {
     shard: usize,
     /// A task, which moves records, or a connector, which hardly does anything.
     is_task: bool,
+    /// Whether it is known how its start went.
+    is_started: bool,
 }
 
 /// Starts and cancels instances.
@@ -107,6 +79,7 @@ pub struct Worker {
 impl Worker {
     /// A worker over running shards.
     pub fn new(shared: Arc<WorkerShared>, shards: Shards, metrics: MetricsRegistry) -> Self {
+        metrics.set_shards(shards.loads());
         Self {
             shared,
             shards: Some(shards),
@@ -149,11 +122,13 @@ impl Worker {
     ) -> Result<Instance, String> {
         let (handle, control) = control(wish);
         self.metrics.forget(name);
+        let activity = Activity::default();
         let start = connector::ConnectorStart {
             instance,
             name: name.to_owned(),
             config,
             control,
+            activity: activity.clone(),
             events,
             shared: Arc::clone(&self.shared),
         };
@@ -164,6 +139,7 @@ impl Worker {
         Ok(Instance {
             name: name.to_owned(),
             control: handle,
+            activity,
             shard,
         })
     }
@@ -180,38 +156,81 @@ impl Worker {
     ) -> Result<Instance, String> {
         let (handle, control) = control(task.wish);
         let name = task.id.to_string();
-        let metrics = self.metrics.register(task.id.clone(), task.kind);
+        let activity = Activity::default();
         let shared = Arc::clone(&self.shared);
         let shard = self.place(instance, true);
+        let (id, kind, wish) = (task.id.clone(), task.kind, task.wish);
+        let (metrics, busy) = self.metrics.register(instance, id, kind, shard.index, wish);
         let start = task::TaskStart {
             instance,
             task,
             control,
+            activity: activity.clone(),
             events,
             metrics,
             shared,
         };
         shard
-            .start(move || task::run(start))
+            .start_metered(busy, move || task::run(start))
             .map_err(|_| stuck(&shard))?;
         Ok(Instance {
             name,
             control: handle,
+            activity,
             shard,
         })
     }
 
+    /// Reads or changes the offsets of a connector; `done` is called on a shard, once.
+    ///
+    /// # Errors
+    /// No shard takes it; `done` is not called.
+    pub fn offsets(
+        &self,
+        job: OffsetsJob,
+        done: impl FnOnce(Result<OffsetsAnswer, OffsetsError>) + Send + 'static,
+    ) -> Result<(), OffsetsError> {
+        let shared = Arc::clone(&self.shared);
+        let shard = self.least_loaded(false);
+        let started = shard.start(move || async move { done(offsets::run(shared, job).await) });
+        started.map_err(|_| OffsetsError::Failed(stuck(&shard)))
+    }
+
     /// Drops an instance that does not stop.
     pub fn cancel(&mut self, id: InstanceId, instance: &Instance) {
-        self.placed.remove(&id);
+        self.ended(id);
         if instance.shard.start(move || instance::cancel(id)).is_err() {
             tracing::error!("{}: {}", instance.name, stuck(&instance.shard));
         }
     }
 
+    /// An instance told its state: counts starts, and the time in each state.
+    pub fn state_of(&mut self, instance: InstanceId, state: &InstanceState) {
+        let Some(place) = self.placed.get_mut(&instance) else {
+            return;
+        };
+        let succeeded = match state {
+            InstanceState::Running => Some(true),
+            InstanceState::Failed(_) => Some(false),
+            InstanceState::Paused | InstanceState::Stopped => None,
+        };
+        if let Some(succeeded) = succeeded
+            && !std::mem::replace(&mut place.is_started, true)
+        {
+            self.metrics.start_ended(place.is_task, succeeded);
+        }
+        self.metrics.state_of(instance, state);
+    }
+
     /// An instance has ended: its place is free.
     pub fn ended(&mut self, instance: InstanceId) {
         self.placed.remove(&instance);
+        self.metrics.ended(instance);
+    }
+
+    /// A connector is gone: so are the metrics of its failed tasks.
+    pub fn forget(&mut self, connector: &str) {
+        self.metrics.forget(connector);
     }
 
     /// Ends the shards.
@@ -225,14 +244,19 @@ impl Worker {
     }
 
     /// The shard with the fewest instances of the kind.
-    fn place(&mut self, instance: InstanceId, is_task: bool) -> ShardHandle {
+    fn least_loaded(&self, is_task: bool) -> ShardHandle {
         let handles = self.shards.as_ref().map_or(&[][..], Shards::handles);
         let load = |shard: &&ShardHandle| load(self.placed.values(), shard.index, is_task);
         let shard = handles.iter().min_by_key(load).cloned();
-        let shard = shard.unwrap_or_else(ShardHandle::closed);
+        shard.unwrap_or_else(ShardHandle::closed)
+    }
+
+    fn place(&mut self, instance: InstanceId, is_task: bool) -> ShardHandle {
+        let shard = self.least_loaded(is_task);
         let place = Place {
             shard: shard.index,
             is_task,
+            is_started: false,
         };
         self.placed.insert(instance, place);
         shard
@@ -275,6 +299,7 @@ mod tests {
             placed.push(Place {
                 shard: shard.unwrap(),
                 is_task,
+                is_started: false,
             });
         }
         for shard in 0..4 {

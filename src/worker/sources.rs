@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::WorkerShared;
 use crate::api::config_def::ConfigProblem;
 use crate::api::{ConfigMap, ConnectError};
+use crate::config::Mask;
 use crate::config::connector::ConnectorConfig;
 use crate::shard;
 
@@ -14,6 +15,8 @@ pub(super) struct Prepared {
     pub(super) config: ConfigMap,
     /// The same, typed.
     pub(super) connector: ConnectorConfig,
+    /// Takes what came from providers out of texts.
+    pub(super) mask: Mask,
 }
 
 /// Replaces references and parses, off the shard since providers read files.
@@ -43,6 +46,7 @@ pub(super) async fn prepare(
         Ok(Prepared {
             config: expanded.config,
             connector,
+            mask: expanded.mask,
         })
     });
     prepared

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::Instrument;
 
+use super::activity::{Activity, WatchedSink, WatchedSource};
 use super::instance::{
     Client, Clients, ConnectorTaskId, EventSink, InstanceEvent, InstanceId, supervise,
 };
@@ -14,8 +15,9 @@ use crate::api::{ConfigMap, ConnectError, ConnectorKind, SinkTask, SourceTask};
 use crate::clients::Subscription;
 use crate::config::clients::{dlq_admin, dlq_producer, task_admin, task_consumer, task_producer};
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
-use crate::metrics::TaskMetrics;
-use crate::plugins::TaskFactory;
+use crate::metrics::{TaskMetrics, TaskPlugins};
+use crate::plugins::{ConnectorPlugin, TaskFactory};
+use crate::storage::TopicTracker;
 use crate::task::control::{Control, Wish};
 use crate::task::conversion::{Converters, SourceConversion};
 use crate::task::errors::{DeadLetters, ErrorHandler, ErrorPolicy, Tolerance};
@@ -45,6 +47,7 @@ pub(super) struct TaskStart {
     pub(super) instance: InstanceId,
     pub(super) task: TaskToStart,
     pub(super) control: Control,
+    pub(super) activity: Activity,
     pub(super) events: EventSink,
     pub(super) metrics: Arc<TaskMetrics>,
     pub(super) shared: Arc<WorkerShared>,
@@ -62,7 +65,11 @@ pub(super) async fn run(start: TaskStart) {
 
 async fn live(start: TaskStart, clients: Clients) -> Result<(), ConnectError> {
     let connector_config = start.task.connector_config.clone();
-    let Prepared { config, connector } = prepare(&start.shared, connector_config).await?;
+    let Prepared {
+        config,
+        connector,
+        mask,
+    } = prepare(&start.shared, connector_config).await?;
     let task_config = expand(&start.shared, start.task.task_config.clone()).await?;
     let build = Build {
         start,
@@ -72,10 +79,9 @@ async fn live(start: TaskStart, clients: Clients) -> Result<(), ConnectError> {
     };
     let plugin = build.start.shared.plugins.connector(&build.connector.class);
     let plugin = plugin.map_err(|error| ConnectError::config(error.to_string()))?;
-    match plugin.tasks {
-        TaskFactory::Source(new) => source::run(build.source(new())?, &task_config).await,
-        TaskFactory::Sink(new) => sink::run(build.sink(new())?, &task_config).await,
-    }
+    let plugin = *plugin;
+    let ran = build.run(plugin, &task_config).await;
+    ran.map_err(|error| mask.hide_in(error))
 }
 
 /// What a task is built from.
@@ -88,11 +94,37 @@ struct Build {
 }
 
 impl Build {
-    fn source(self, task: Box<dyn SourceTask>) -> Result<SourceParts, ConnectError> {
+    async fn run(self, plugin: ConnectorPlugin, task: &ConfigMap) -> Result<(), ConnectError> {
+        let activity = self.start.activity.clone();
+        match plugin.tasks {
+            TaskFactory::Source(new) => {
+                let watched = WatchedSource {
+                    task: new(),
+                    activity,
+                };
+                source::run(self.source(Box::new(watched), plugin)?, task).await
+            }
+            TaskFactory::Sink(new) => {
+                let watched = WatchedSink {
+                    task: new(),
+                    activity,
+                };
+                sink::run(self.sink(Box::new(watched), plugin)?, task).await
+            }
+        }
+    }
+
+    fn source(
+        self,
+        task: Box<dyn SourceTask>,
+        plugin: ConnectorPlugin,
+    ) -> Result<SourceParts, ConnectError> {
         let id = self.start.task.id.clone();
         let shared = Arc::clone(&self.start.shared);
         let worker = &shared.config.originals;
-        let conversion = SourceConversion::new(self.converters()?, self.chain()?);
+        let (converters, chain) = (self.converters()?, self.chain()?);
+        self.describe(plugin, &converters, &chain);
+        let conversion = SourceConversion::new(converters, chain);
         let producer = task_producer(worker, &self.config, &id.connector, id.task);
         let producer = shared.log.producer(producer.map_err(problems)?);
         self.clients.add(Client::Producer(Rc::clone(&producer)));
@@ -104,6 +136,7 @@ impl Build {
             producer,
             topics: self.topics(&id)?,
             offsets: shared.offsets.clone(),
+            active_topics: self.tracker(&id),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
             report: self.reporter(),
@@ -113,13 +146,18 @@ impl Build {
         })
     }
 
-    fn sink(self, task: Box<dyn SinkTask>) -> Result<SinkParts, ConnectError> {
+    fn sink(
+        self,
+        task: Box<dyn SinkTask>,
+        plugin: ConnectorPlugin,
+    ) -> Result<SinkParts, ConnectError> {
         let id = self.start.task.id.clone();
         let shared = Arc::clone(&self.start.shared);
         let worker = &shared.config.originals;
         let subscription = self.subscription()?;
         let converters = self.converters()?;
         let chain = self.chain()?;
+        self.describe(plugin, &converters, &chain);
         let consumer = task_consumer(worker, &self.config, &id.connector, id.task);
         let consumer = shared.log.consumer(consumer.map_err(problems)?);
         self.clients.add(Client::Consumer(Rc::clone(&consumer)));
@@ -131,6 +169,7 @@ impl Build {
             chain,
             consumer,
             subscription,
+            active_topics: self.tracker(&id),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
             report: self.reporter(),
@@ -140,6 +179,14 @@ impl Build {
         })
     }
 
+    fn tracker(&self, id: &ConnectorTaskId) -> TopicTracker {
+        let shared = &self.start.shared;
+        if !shared.config.topic_tracking_enable {
+            return TopicTracker::off();
+        }
+        shared.active_topics.tracker(&id.connector)
+    }
+
     fn converters(&self) -> Result<Converters, ConnectError> {
         let shared = &self.start.shared;
         records::converters(&shared.plugins, &shared.config, &self.connector)
@@ -147,6 +194,38 @@ impl Build {
 
     fn chain(&self) -> Result<TransformationChain, ConnectError> {
         records::chain(&self.start.shared.plugins, &self.connector)
+    }
+
+    /// Tells the metrics which classes the task is made of.
+    fn describe(
+        &self,
+        plugin: ConnectorPlugin,
+        converters: &Converters,
+        chain: &TransformationChain,
+    ) {
+        let steps = chain.steps();
+        let transforms = steps
+            .iter()
+            .map(|step| (step.alias.clone(), step.transformation.class_name()));
+        let conditions = steps.iter().zip(&self.connector.transforms);
+        let predicates = conditions.filter_map(|(step, config)| {
+            let class = step.condition.as_ref()?.predicate.class_name();
+            Some((config.predicate.clone()?, class))
+        });
+        let mut predicates: Vec<_> = predicates.collect();
+        // Two transforms may hang on one predicate.
+        predicates.sort();
+        predicates.dedup();
+        self.start.metrics.describe(TaskPlugins {
+            connector_class: plugin.class,
+            version: plugin.version,
+            task_class: plugin.task_class,
+            key_converter: converters.key.class_name(),
+            value_converter: converters.value.class_name(),
+            header_converter: converters.header.class_name(),
+            transforms: transforms.collect(),
+            predicates,
+        });
     }
 
     fn topics(&self, id: &ConnectorTaskId) -> Result<TopicCreation, ConnectError> {

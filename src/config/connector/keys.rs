@@ -1,5 +1,6 @@
 //! Keys of connectors, each once (contract 1.8 and 2.7).
 
+use super::restart;
 use super::steps::{self, StepKeys};
 use crate::api::config_def::{
     ConfigData, ConfigDef, ConfigKey, Importance, Validator, Width, java_trim,
@@ -7,7 +8,7 @@ use crate::api::config_def::{
 use crate::api::{ConfigMap, ConnectorKind};
 
 const COMMON: &str = "Common";
-const ERRORS: &str = "Error Handling";
+pub(super) const ERRORS: &str = "Error Handling";
 const TOPIC_CREATION: &str = "Topic Creation";
 const EXACTLY_ONCE: &str = "Exactly Once Support";
 
@@ -21,7 +22,7 @@ pub fn connector_def(kind: ConnectorKind) -> ConfigDef {
 }
 
 /// [`connector_def`] and the keys that `config` brings in: those of its transformations, predicates,
-/// topic creation groups and, for sources, dead letter queue. The own keys of transformations and
+/// topic creation groups, restart policy and, for sources, dead letter queue. The own keys of transformations and
 /// predicates are there with `own` only; a connector's and a converter's are the plugin's.
 pub fn enriched_def(
     kind: ConnectorKind,
@@ -31,6 +32,9 @@ pub fn enriched_def(
     let mut def = steps::enrich(connector_def(kind), config, own);
     if kind == ConnectorKind::Source && uses_dead_letters(config) {
         def = def.extend(&dead_letters());
+    }
+    if restart::is_used(config) {
+        def = def.extend(&restart::def());
     }
     if kind == ConnectorKind::Source && uses_topic_creation(config) {
         def = creation_group("default", true)

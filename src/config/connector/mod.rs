@@ -1,6 +1,7 @@
 //! A connector's configuration, from its texts to a typed struct.
 
 mod keys;
+mod restart;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use regex::Regex;
 
 pub use keys::{connector_def, enriched_def};
+pub use restart::{RestartPolicy, RestartWhen};
 pub use steps::{StepKeys, StepKind};
 pub use topic_creation::{TopicCreation, TopicCreationGroup};
 

@@ -3,13 +3,16 @@
 use std::time::Instant;
 
 use super::protocol::RequestId;
+use super::restarts::Restarts;
 use crate::api::{ConfigMap, ConnectorKind};
+use crate::config::connector::RestartPolicy;
 use crate::herder::entities::{
-    ConnectorInfo, ConnectorState, ConnectorStateInfo, TaskInfo, TaskState,
+    ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, TaskInfo, TaskOverview,
+    TaskState,
 };
 use crate::task::InstanceState;
 use crate::task::control::Wish;
-use crate::worker::{ConnectorTaskId, InstanceId};
+use crate::worker::{ConnectorTaskId, InstanceId, OffsetsRequest};
 
 /// What the user wants of a connector (Kafka: `TargetState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,8 @@ pub(super) struct Slot {
     pub(super) restart: bool,
     /// When a stopping instance is cancelled.
     pub(super) deadline: Option<Instant>,
+    /// Of a task.
+    pub(super) restarts: Restarts,
 }
 
 impl Slot {
@@ -49,6 +54,7 @@ impl Slot {
             trace: None,
             restart: false,
             deadline: None,
+            restarts: Restarts::default(),
         }
     }
 
@@ -113,6 +119,12 @@ pub(super) struct Entry {
     /// Tasks that no longer belong to the connector and still stop.
     pub(super) leaving: Vec<Slot>,
     pub(super) waiters: Vec<Waiter>,
+    /// When what the waiters wait for began: the stop of old instances, or the start of new ones.
+    pub(super) since: Instant,
+    /// Changes of offsets that wait for the end of the last instance.
+    pub(super) offsets_waiting: Vec<(RequestId, OffsetsRequest)>,
+    /// Changes of offsets that are under way; nothing is started meanwhile.
+    pub(super) offsets_changing: Vec<RequestId>,
 }
 
 impl Entry {
@@ -121,6 +133,7 @@ impl Entry {
         kind: ConnectorKind,
         config: ConfigMap,
         target: TargetState,
+        now: Instant,
     ) -> Self {
         Self {
             name,
@@ -132,6 +145,9 @@ impl Entry {
             tasks: Vec::new(),
             leaving: Vec::new(),
             waiters: Vec::new(),
+            since: now,
+            offsets_waiting: Vec::new(),
+            offsets_changing: Vec::new(),
         }
     }
 
@@ -147,6 +163,28 @@ impl Entry {
         std::iter::once(&self.connector)
             .chain(tasks)
             .chain(&self.leaving)
+    }
+
+    /// A task has told its state: one that failed may be due for a restart.
+    pub(super) fn plan_restart(
+        &mut self,
+        instance: InstanceId,
+        state: &InstanceState,
+        now: Instant,
+    ) {
+        let mut tasks = self.tasks.iter_mut();
+        let found = tasks.find(|task| task.slot.live == Some(instance));
+        let Some(TaskSlot { slot, .. }) = found else {
+            return;
+        };
+        match state {
+            InstanceState::Running => slot.restarts.ran(now),
+            InstanceState::Failed(trace) if !slot.is_stopping() => {
+                slot.restarts
+                    .failed(RestartPolicy::of(&self.config), trace, now);
+            }
+            InstanceState::Failed(_) | InstanceState::Paused | InstanceState::Stopped => {}
+        }
     }
 
     pub(super) fn has_live(&self) -> bool {
@@ -174,13 +212,33 @@ impl Entry {
             id: self.id(index).task,
             state: task.slot.state,
             trace: task.slot.trace.clone(),
+            restarts: task.slot.restarts.shown(),
+            instance: task.slot.live,
+            hanging: None,
         };
         ConnectorStateInfo {
             name: self.name.clone(),
             state: self.connector.state,
             trace: self.connector.trace.clone(),
+            instance: self.connector.live,
+            hanging: None,
             tasks: self.tasks.iter().enumerate().map(task).collect(),
             kind: self.kind,
+        }
+    }
+
+    pub(super) fn overview(&self) -> ConnectorOverview {
+        let class = self.config.get("connector.class").cloned().flatten();
+        let task = |task: &TaskSlot| TaskOverview {
+            state: task.slot.state,
+            restarts: task.slot.restarts.by_reason(),
+        };
+        ConnectorOverview {
+            name: self.name.clone(),
+            kind: self.kind,
+            class: class.unwrap_or_default(),
+            state: self.connector.state,
+            tasks: self.tasks.iter().map(task).collect(),
         }
     }
 

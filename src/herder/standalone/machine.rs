@@ -6,23 +6,25 @@ use std::time::{Duration, Instant};
 use super::entry::{Entry, Phase, Slot, TargetState, TaskSlot, Waiter};
 use super::protocol::{Output, Reply, Request, RequestId};
 use crate::api::{ConfigMap, ConnectorKind};
-use crate::herder::entities::{ConnectorState, HerderError, InitialState};
+use crate::herder::entities::{ConnectorOverview, ConnectorState, HerderError, InitialState};
 use crate::task::InstanceState;
 use crate::task::control::Wish;
-use crate::worker::{InstanceEvent, InstanceId};
+use crate::worker::{ConnectorTaskId, InstanceEvent, InstanceId, OffsetsRequest};
 
 /// Tells source from sink by a raw configuration (the worker knows the plugins).
 pub(crate) type KindOf = Box<dyn Fn(&ConfigMap) -> Result<ConnectorKind, HerderError> + Send>;
 
 /// The standalone herder's state.
 pub struct Machine {
-    entries: BTreeMap<String, Entry>,
+    pub(super) entries: BTreeMap<String, Entry>,
     owners: BTreeMap<InstanceId, String>,
     next_instance: u64,
     graceful_timeout: Duration,
     kind_of: KindOf,
     stopping: Option<Stopping>,
-    outputs: Vec<Output>,
+    /// Time of the last input.
+    pub(super) now: Instant,
+    pub(super) outputs: Vec<Output>,
 }
 
 /// The worker's own stop.
@@ -44,7 +46,7 @@ fn unknown(name: &str) -> HerderError {
     HerderError::NotFound(format!("Unknown connector {name}"))
 }
 
-fn not_found(name: &str) -> HerderError {
+pub(super) fn not_found(name: &str) -> HerderError {
     HerderError::NotFound(format!("Connector {name} not found"))
 }
 
@@ -58,6 +60,7 @@ impl Machine {
             graceful_timeout,
             kind_of,
             stopping: None,
+            now: Instant::now(),
             outputs: Vec::new(),
         }
     }
@@ -69,15 +72,18 @@ impl Machine {
 
     /// When [`Self::tick`] has something to do at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.entries
-            .values()
-            .flat_map(Entry::slots)
-            .filter_map(|slot| slot.deadline)
-            .min()
+        let slots = self.entries.values().flat_map(Entry::slots);
+        let stops = slots.filter_map(|slot| slot.deadline);
+        let tasks = self.entries.values().flat_map(|entry| &entry.tasks);
+        // A failed task whose instance has not ended yet waits for that.
+        let failed = tasks.filter(|task| task.slot.live.is_none() && self.stopping.is_none());
+        let restarts = failed.filter_map(|task| task.slot.restarts.due());
+        stops.chain(restarts).min()
     }
 
     /// Takes a request; its answer is among the outputs, now or later.
     pub fn request(&mut self, id: RequestId, request: Request, now: Instant) {
+        self.now = now;
         if let Some(result) = self.dispatch(id, request, now) {
             self.outputs.push(Output::Answer(id, result));
         }
@@ -102,6 +108,7 @@ impl Machine {
         let done = match request {
             Request::Ping => Ok(Reply::Done),
             Request::Connectors => Ok(Reply::Names(self.names())),
+            Request::Overview => Ok(Reply::Overview(self.overview())),
             Request::Info(name) => {
                 entry(self, &name).map(|()| Reply::Info(self.entries[&name].info()))
             }
@@ -128,11 +135,12 @@ impl Machine {
                 only_failed,
             } => self.restart(&name, include_tasks, only_failed, now),
             Request::RestartTask { name, task } => self.restart_task(&name, task, now),
+            Request::Offsets { name, request } => return self.offsets(id, &name, request),
         };
         Some(done)
     }
 
-    fn visible(&self, name: &str) -> Option<&Entry> {
+    pub(super) fn visible(&self, name: &str) -> Option<&Entry> {
         self.entries
             .get(name)
             .filter(|entry| entry.phase != Phase::Removing)
@@ -144,6 +152,14 @@ impl Machine {
             .values()
             .filter(|entry| entry.phase != Phase::Removing);
         visible.map(|entry| entry.name.clone()).collect()
+    }
+
+    fn overview(&self) -> Vec<ConnectorOverview> {
+        let visible = self
+            .entries
+            .values()
+            .filter(|entry| entry.phase != Phase::Removing);
+        visible.map(Entry::overview).collect()
     }
 
     fn status(&self, name: &str) -> Result<Reply, HerderError> {
@@ -173,7 +189,7 @@ impl Machine {
             InitialState::Paused => TargetState::Paused,
             InitialState::Stopped => TargetState::Stopped,
         };
-        let mut entry = Entry::new(name.clone(), kind, config, target);
+        let mut entry = Entry::new(name.clone(), kind, config, target, self.now);
         entry.waiters.push(Waiter::Info {
             request: id,
             created: true,
@@ -204,6 +220,7 @@ impl Machine {
         entry.config = config;
         entry.kind = kind;
         entry.phase = Phase::Replacing;
+        entry.since = now;
         entry.waiters.push(Waiter::Info {
             request: id,
             created: false,
@@ -227,10 +244,12 @@ impl Machine {
             return Some(Err(not_found(name)));
         };
         entry.phase = Phase::Removing;
+        entry.since = now;
         let gone = HerderError::NotFound(format!("Connector {name} was deleted"));
         for waiter in std::mem::replace(&mut entry.waiters, vec![Waiter::Removed(id)]) {
             self.outputs.push(answer(waiter, Err(gone.clone())));
         }
+        self.refuse_offsets(name, &gone);
         self.stop_all(name, now);
         self.advance(name);
         None
@@ -296,6 +315,7 @@ impl Machine {
             return Some(Ok(Reply::Done));
         }
         entry.waiters.push(Waiter::Restarted(id));
+        entry.since = now;
         if entry.phase == Phase::Steady {
             stop_slot(&mut entry.connector, now + graceful, &mut self.outputs);
             entry.connector.restart = true;
@@ -357,6 +377,7 @@ impl Machine {
 
     /// Takes an event of an instance.
     pub fn event(&mut self, instance: InstanceId, event: InstanceEvent, now: Instant) {
+        self.now = now;
         let Some(name) = self.owners.get(&instance).cloned() else {
             return;
         };
@@ -372,11 +393,17 @@ impl Machine {
             }
             InstanceEvent::State(state) => {
                 let failed = matches!(state, InstanceState::Failed(_));
+                entry.plan_restart(instance, &state, now);
                 if let Some(slot) = entry.slots_mut().find(|slot| slot.live == Some(instance)) {
                     slot.report(state);
                 }
                 if entry.connector.live == Some(instance) {
                     self.connector_settled(&name, failed);
+                }
+            }
+            InstanceEvent::Transient => {
+                if let Some(slot) = entry.slots_mut().find(|slot| slot.live == Some(instance)) {
+                    slot.restarts.is_transient();
                 }
             }
             InstanceEvent::Ended => self.ended(instance),
@@ -453,8 +480,49 @@ impl Machine {
         self.advance(&name);
     }
 
-    /// Cancels instances that did not stop in time.
+    /// Cancels instances that did not stop in time, and starts failed tasks again whose time has come.
     pub fn tick(&mut self, now: Instant) {
+        self.now = now;
+        self.cancel_overdue(now);
+        if self.stopping.is_none() {
+            self.restart_failed(now);
+        }
+    }
+
+    fn restart_failed(&mut self, now: Instant) {
+        let mut changed = Vec::new();
+        for entry in self.entries.values_mut() {
+            let (name, steady) = (entry.name.clone(), entry.phase == Phase::Steady);
+            let wanted = steady && entry.target == TargetState::Started;
+            for (number, task) in (0..).zip(&mut entry.tasks) {
+                let slot = &mut task.slot;
+                let is_due = slot.restarts.due().is_some_and(|due| due <= now);
+                if !is_due || slot.live.is_some() {
+                    continue;
+                }
+                if !wanted {
+                    // Paused meanwhile, say: it stays failed, as without a policy.
+                    slot.restarts.cancel();
+                    continue;
+                }
+                let reason = slot.restarts.begin();
+                slot.state = ConnectorState::Restarting;
+                slot.trace = None;
+                slot.restart = true;
+                let id = ConnectorTaskId {
+                    connector: name.clone(),
+                    task: number,
+                };
+                self.outputs.push(Output::Restarting { id, reason });
+                changed.push(name.clone());
+            }
+        }
+        for name in changed {
+            self.advance(&name);
+        }
+    }
+
+    fn cancel_overdue(&mut self, now: Instant) {
         let overdue = |slot: &Slot| slot.deadline.is_some_and(|deadline| deadline <= now);
         let slots = self
             .entries
@@ -514,11 +582,12 @@ impl Machine {
     }
 
     /// Goes on with whatever waits for instances that have ended.
-    fn advance(&mut self, name: &str) {
+    pub(super) fn advance(&mut self, name: &str) {
         if self.stopping.is_some() {
             self.exit_if_done();
             return;
         }
+        self.change_offsets_when_still(name);
         let Some(entry) = self.entries.get_mut(name) else {
             return;
         };
@@ -537,6 +606,7 @@ impl Machine {
                         .into_iter()
                         .map(|waiter| answer(waiter, Ok(Reply::Done)));
                     self.outputs.extend(answers);
+                    self.outputs.push(Output::Forget(name.to_owned()));
                 }
             }
         }
@@ -573,12 +643,13 @@ impl Machine {
             return;
         };
         let wish = entry.target.wish();
-        if wish == Wish::Stop {
+        if wish == Wish::Stop || !entry.offsets_changing.is_empty() {
             return;
         }
         if entry.connector.restart && entry.connector.live.is_none() {
             let instance = next(&mut self.next_instance);
             occupy(&mut entry.connector, instance);
+            entry.since = self.now;
             self.owners.insert(instance, name.to_owned());
             self.outputs.push(Output::StartConnector {
                 instance,
@@ -622,6 +693,7 @@ fn occupy(slot: &mut Slot, instance: InstanceId) {
     slot.restart = false;
     slot.deadline = None;
     slot.trace = None;
+    slot.restarts.cancel();
     if slot.state != ConnectorState::Restarting {
         slot.state = ConnectorState::Unassigned;
     }
@@ -648,8 +720,13 @@ fn changes(request: &Request) -> bool {
         request,
         Request::Ping
             | Request::Connectors
+            | Request::Overview
             | Request::Info(_)
             | Request::Status(_)
             | Request::Tasks(_)
+            | Request::Offsets {
+                request: OffsetsRequest::Read,
+                ..
+            }
     )
 }

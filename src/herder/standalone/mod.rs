@@ -7,10 +7,15 @@
 
 mod entry;
 mod machine;
+mod offsets;
 mod protocol;
+mod restarts;
+mod stages;
 
 pub use machine::Machine;
 pub use protocol::{Output, Reply, Request, RequestId};
 
+#[cfg(test)]
+mod offsets_tests;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,10 @@
 
 use crate::api::{ConfigMap, ConnectorKind};
 use crate::herder::entities::{
-    ConnectorInfo, ConnectorStateInfo, HerderError, InitialState, TaskInfo,
+    ConnectorInfo, ConnectorOverview, ConnectorStateInfo, HerderError, InitialState, TaskInfo,
 };
 use crate::task::control::Wish;
-use crate::worker::{ConnectorTaskId, InstanceId};
+use crate::worker::{ConnectorTaskId, InstanceId, OffsetsAnswer, OffsetsRequest};
 
 /// Number of a request that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,7 @@ pub struct RequestId(pub u64);
 )]
 pub enum Request {
     Connectors,
+    Overview,
     Info(String),
     Create {
         name: String,
@@ -45,6 +46,10 @@ pub enum Request {
         name: String,
         task: u32,
     },
+    Offsets {
+        name: String,
+        request: OffsetsRequest,
+    },
     Ping,
 }
 
@@ -53,10 +58,12 @@ pub enum Request {
 #[expect(missing_docs, reason = "each carries the entity of its name")]
 pub enum Reply {
     Names(Vec<String>),
+    Overview(Vec<ConnectorOverview>),
     Info(ConnectorInfo),
     Created(bool, ConnectorInfo),
     Status(ConnectorStateInfo),
     Tasks(Vec<TaskInfo>),
+    Offsets(OffsetsAnswer),
     Done,
 }
 
@@ -71,6 +78,13 @@ impl Reply {
     pub(crate) fn names(self) -> Result<Vec<String>, HerderError> {
         match self {
             Self::Names(names) => Ok(names),
+            other => unexpected(&other),
+        }
+    }
+
+    pub(crate) fn overview(self) -> Result<Vec<ConnectorOverview>, HerderError> {
+        match self {
+            Self::Overview(connectors) => Ok(connectors),
             other => unexpected(&other),
         }
     }
@@ -99,6 +113,13 @@ impl Reply {
     pub(crate) fn tasks(self) -> Result<Vec<TaskInfo>, HerderError> {
         match self {
             Self::Tasks(tasks) => Ok(tasks),
+            other => unexpected(&other),
+        }
+    }
+
+    pub(crate) fn offsets(self) -> Result<OffsetsAnswer, HerderError> {
+        match self {
+            Self::Offsets(answer) => Ok(answer),
             other => unexpected(&other),
         }
     }
@@ -140,12 +161,32 @@ pub enum Output {
         /// First wish.
         wish: Wish,
     },
+    /// Read or change offsets, and report by [`super::Machine::offsets_done`].
+    Offsets {
+        /// Request that waits.
+        request: RequestId,
+        /// Connector name.
+        name: String,
+        /// Raw configuration of the connector.
+        config: ConfigMap,
+        /// What is asked.
+        what: OffsetsRequest,
+    },
     /// Tell an instance what to do.
     Wish(InstanceId, Wish),
     /// Drop an instance that did not stop in time; no event comes from it any more.
     Cancel(InstanceId),
     /// Answer a request.
     Answer(RequestId, Result<Reply, HerderError>),
+    /// Tell the user that a failed task is started again by its connector's policy.
+    Restarting {
+        /// Which task.
+        id: ConnectorTaskId,
+        /// Why it had failed.
+        reason: String,
+    },
+    /// A connector was deleted and nothing of it runs any more.
+    Forget(String),
     /// Everything has stopped: end the process.
     Exit {
         /// Whether every instance ended by itself.

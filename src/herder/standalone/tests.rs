@@ -12,9 +12,9 @@ use crate::worker::{InstanceEvent, InstanceId};
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A machine, its clock and the numbers of requests.
-struct Bench {
-    machine: Machine,
-    now: Instant,
+pub(super) struct Bench {
+    pub(super) machine: Machine,
+    pub(super) now: Instant,
     requests: u64,
 }
 
@@ -28,14 +28,14 @@ impl Bench {
         }
     }
 
-    fn ask(&mut self, request: Request) -> Vec<Output> {
+    pub(super) fn ask(&mut self, request: Request) -> Vec<Output> {
         self.requests += 1;
         self.machine
             .request(RequestId(self.requests), request, self.now);
         self.machine.take_outputs()
     }
 
-    fn tell(&mut self, instance: u64, event: InstanceEvent) -> Vec<Output> {
+    pub(super) fn tell(&mut self, instance: u64, event: InstanceEvent) -> Vec<Output> {
         self.machine.event(InstanceId(instance), event, self.now);
         self.machine.take_outputs()
     }
@@ -45,7 +45,7 @@ impl Bench {
     }
 
     /// Creates connector `c` as instance 1 with tasks as instances 2 and up.
-    fn running(tasks: usize) -> Self {
+    pub(super) fn running(tasks: usize) -> Self {
         let mut bench = Self::new();
         bench.ask(create(InitialState::Running));
         bench.tell(1, InstanceEvent::TaskConfigs(vec![ConfigMap::new(); tasks]));
@@ -56,7 +56,7 @@ impl Bench {
         bench
     }
 
-    fn status(&mut self) -> (ConnectorState, Vec<ConnectorState>) {
+    pub(super) fn status(&mut self) -> (ConnectorState, Vec<ConnectorState>) {
         match self.ask(Request::Status("c".to_owned())).remove(0) {
             Output::Answer(_, Ok(Reply::Status(status))) => (
                 status.state,
@@ -173,7 +173,8 @@ fn an_instance_that_does_not_stop_in_time_is_cancelled_and_the_change_goes_on() 
         &outputs[..],
         [
             Output::Cancel(InstanceId(2)),
-            Output::Answer(_, Ok(Reply::Done))
+            Output::Answer(_, Ok(Reply::Done)),
+            Output::Forget(_)
         ]
     ));
     assert!(matches!(
@@ -266,4 +267,158 @@ fn shutdown_exits_when_the_last_instance_has_ended_and_refuses_changes_meanwhile
         bench.tell(2, InstanceEvent::Ended),
         [Output::Exit { clean: true }]
     );
+}
+
+const POLICY: &[(&str, &str)] = &[
+    ("errors.restart.policy", "transient"),
+    ("errors.restart.backoff.ms", "1000"),
+    ("errors.restart.backoff.max.ms", "60000"),
+    ("errors.restart.max.attempts", "2"),
+];
+
+impl Bench {
+    /// As [`Bench::running`] with one task and a restart policy.
+    fn with_policy() -> Self {
+        let texts = POLICY.iter();
+        let texts = texts.map(|(key, text)| ((*key).to_owned(), Some((*text).to_owned())));
+        let mut bench = Self::new();
+        bench.ask(Request::Create {
+            name: "c".to_owned(),
+            config: texts.collect(),
+            initial_state: InitialState::Running,
+        });
+        bench.tell(1, InstanceEvent::TaskConfigs(vec![ConfigMap::new()]));
+        bench.state(1, InstanceState::Running);
+        bench.state(2, InstanceState::Running);
+        bench
+    }
+
+    /// The task fails with an error that may pass, and is gone.
+    fn fail(&mut self, instance: u64) {
+        self.tell(instance, InstanceEvent::Transient);
+        self.state(
+            instance,
+            InstanceState::Failed("a.RetriableException: later".to_owned()),
+        );
+        self.tell(instance, InstanceEvent::Ended);
+    }
+
+    fn after(&mut self, wait: Duration) -> Vec<Output> {
+        self.now += wait;
+        self.machine.tick(self.now);
+        self.machine.take_outputs()
+    }
+
+    fn task(&mut self) -> crate::herder::TaskState {
+        match self.ask(Request::Status("c".to_owned())).remove(0) {
+            Output::Answer(_, Ok(Reply::Status(mut status))) => status.tasks.remove(0),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_policy_starts_a_failed_task_again_after_longer_and_longer_waits_up_to_its_cap() {
+    let mut bench = Bench::with_policy();
+    for (instance, wait) in [(2, 1000), (3, 2000)] {
+        bench.fail(instance);
+        let wait = Duration::from_millis(wait);
+        assert_eq!(bench.machine.next_deadline(), Some(bench.now + wait));
+        assert_eq!(bench.task().state, ConnectorState::Failed);
+        assert_eq!(bench.after(wait - Duration::from_millis(1)), []);
+        let outputs = bench.after(Duration::from_millis(1));
+        assert!(
+            matches!(&outputs[..], [Output::Restarting { reason, .. }, Output::StartTask { .. }] if reason == "a.RetriableException: later"),
+            "{outputs:?}"
+        );
+        assert_eq!(bench.task().state, ConnectorState::Restarting);
+        bench.state(instance + 1, InstanceState::Running);
+    }
+    bench.fail(4);
+    assert_eq!(bench.machine.next_deadline(), None);
+    assert_eq!(bench.after(Duration::from_secs(1000)), []);
+    let restarts = bench.task().restarts.unwrap();
+    assert_eq!(
+        (restarts.count, restarts.in_row, restarts.due),
+        (2, 2, None)
+    );
+}
+
+#[test]
+fn a_long_run_starts_a_new_row_of_restarts() {
+    let mut bench = Bench::with_policy();
+    for instance in 2..8 {
+        bench.now += Duration::from_secs(61);
+        bench.fail(instance);
+        let outputs = bench.after(Duration::from_secs(1));
+        assert!(
+            matches!(&outputs[..], [_, Output::StartTask { .. }]),
+            "{outputs:?}"
+        );
+        bench.state(instance + 1, InstanceState::Running);
+    }
+    assert_eq!(bench.task().restarts.unwrap().count, 6);
+}
+
+#[test]
+fn an_error_that_will_not_pass_leaves_the_task_failed_under_the_transient_policy() {
+    let mut bench = Bench::with_policy();
+    bench.state(2, InstanceState::Failed("a.DataException: bad".to_owned()));
+    bench.tell(2, InstanceEvent::Ended);
+    assert_eq!(bench.machine.next_deadline(), None);
+    assert_eq!(bench.after(Duration::from_secs(1000)), []);
+    assert_eq!(bench.task().restarts, None);
+}
+
+#[test]
+fn a_failed_task_that_has_not_ended_is_waited_for() {
+    let mut bench = Bench::with_policy();
+    bench.tell(2, InstanceEvent::Transient);
+    bench.state(2, InstanceState::Failed("a.B: c".to_owned()));
+    assert_eq!(bench.machine.next_deadline(), None);
+    assert_eq!(bench.after(Duration::from_secs(5)), []);
+    bench.tell(2, InstanceEvent::Ended);
+    let outputs = bench.after(Duration::ZERO);
+    assert!(
+        matches!(&outputs[..], [_, Output::StartTask { .. }]),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn pause_stop_and_shutdown_end_the_wait_for_a_restart() {
+    let mut bench = Bench::with_policy();
+    bench.fail(2);
+    bench.ask(Request::Pause("c".to_owned()));
+    assert_eq!(bench.after(Duration::from_secs(5)), []);
+    assert_eq!(bench.machine.next_deadline(), None);
+
+    let mut bench = Bench::with_policy();
+    bench.fail(2);
+    bench.ask(Request::Stop("c".to_owned()));
+    let outputs = bench.after(Duration::from_secs(3));
+    assert_eq!(outputs, []);
+
+    let mut bench = Bench::with_policy();
+    bench.fail(2);
+    bench.machine.shut_down(bench.now);
+    bench.machine.take_outputs();
+    assert_eq!(bench.after(Duration::from_secs(3)), []);
+}
+
+#[test]
+fn a_restart_that_somebody_asked_for_takes_the_place_of_the_policys() {
+    let mut bench = Bench::with_policy();
+    bench.fail(2);
+    let restart = Request::RestartTask {
+        name: "c".to_owned(),
+        task: 0,
+    };
+    let outputs = bench.ask(restart);
+    assert!(
+        matches!(&outputs[..], [Output::StartTask { .. }, Output::Answer(..)]),
+        "{outputs:?}"
+    );
+    assert_eq!(bench.machine.next_deadline(), None);
+    assert_eq!(bench.after(Duration::from_secs(5)), []);
 }

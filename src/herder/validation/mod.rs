@@ -6,11 +6,14 @@
 //! Kafka's checks it finds what this worker would refuse at the start of a task (overrides of clients,
 //! transformations whose keys do not fit each other), so that the user hears of it now.
 
+mod guarded;
 mod steps;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+
+pub use guarded::{Unvalidated, Validator};
 
 use crate::api::config_def::{ConfigDef, ConfigKey, ConfigProblem, ConfigValue, with_prefix};
 use crate::api::{ConfigMap, ConnectorKind};
@@ -19,6 +22,7 @@ use crate::config::connector::{conflicts, enriched_def};
 use crate::config::provider::{Expanded, Providers};
 use crate::config::worker::WorkerFile;
 use crate::config::{WorkerConfig, null_values};
+use crate::herder::stage::StageCell;
 use crate::plugins::{ConnectorPlugin, PLUGIN_VERSION, Plugins};
 
 /// What validation knows of one key.
@@ -96,6 +100,8 @@ pub struct Validation<'a> {
     pub worker: &'a WorkerConfig,
     /// For references.
     pub providers: &'a Providers,
+    /// Told what is being done: connector code may hang.
+    pub stage: &'a StageCell,
 }
 
 /// Checks a raw configuration; the text lists all problems, one per line.
@@ -107,6 +113,7 @@ pub fn problems(plugins: &Plugins, worker: &WorkerFile, config: &ConfigMap) -> R
         plugins,
         worker: &worker.config,
         providers: &worker.providers,
+        stage: &StageCell::default(),
     };
     let infos = validation
         .validate(config)
@@ -124,7 +131,11 @@ impl Validation<'_> {
     /// # Errors
     /// There is no such connector, or a reference can't be read. Problems of values are in the answer.
     pub fn validate(&self, raw: &ConfigMap) -> Result<ConfigInfos, ValidationError> {
-        let expanded = self.providers.expand(raw).map_err(|problems| {
+        let expanded = self.stage.during(
+            "resolving transformed configuration properties for the connector",
+            || self.providers.expand(raw),
+        );
+        let expanded = expanded.map_err(|problems| {
             let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
             ValidationError::Reference(texts.join("\n"))
         })?;
@@ -162,7 +173,10 @@ impl Validation<'_> {
             .cloned()
             .map(|key| self.with_defaults(key, plugin, config));
         let common = common.fold(ConfigDef::new(), ConfigDef::define);
-        let own = (plugin.config_def)();
+        let own = self.stage.during(
+            "retrieving the configuration definition from the connector",
+            plugin.config_def,
+        );
         let own = own
             .keys()
             .filter(|key| !common.contains(&key.name))
@@ -187,9 +201,13 @@ impl Validation<'_> {
         let defined = nulls
             .into_iter()
             .filter(|problem| belongs_elsewhere(&problem.key));
+        let of_connector = self.stage.during(
+            "performing multi-property validation for the connector",
+            || plugin.problems.map_or_else(Vec::new, |find| find(config)),
+        );
         for problem in defined
             .chain(conflicts(plugin.kind(), config))
-            .chain(plugin.problems.map_or_else(Vec::new, |find| find(config)))
+            .chain(of_connector)
         {
             out.attach(&problem);
         }

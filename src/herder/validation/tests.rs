@@ -26,6 +26,7 @@ fn validate_with(worker: &WorkerFile, entries: &[(&str, Option<&str>)]) -> Confi
         plugins: &plugins,
         worker: &worker.config,
         providers: &worker.providers,
+        stage: &StageCell::default(),
     };
     validation.validate(&config(entries)).unwrap()
 }

@@ -77,7 +77,9 @@ pub async fn live(
     raw: ConfigMap,
     from: Start,
 ) -> Result<Live, LiveError> {
-    let Prepared { config, connector } = prepare(shared, raw.clone()).await?;
+    let Prepared {
+        config, connector, ..
+    } = prepare(shared, raw.clone()).await?;
     let plugin = shared.plugins.connector(&connector.class);
     let plugin = *plugin.map_err(|error| ConnectError::config(error.to_string()))?;
     let worker = &shared.config.originals;

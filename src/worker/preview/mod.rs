@@ -1,12 +1,18 @@
-//! What a connector would do, without doing it: for `ringmain preview`.
+//! What a connector would do, without doing it: for `ringmain preview` and the REST API.
 //!
 //! Builds what tasks are built from, by the same code, and leaves out whatever writes: producers,
 //! commits, groups, topics.
 
+mod fields;
+mod hints;
+mod json;
 mod live;
 
 use std::sync::Arc;
 
+pub use fields::{Change, Field, changed, excerpt, fields};
+pub use hints::{hint, short};
+pub use json::{record_json, roads_json, warning_json};
 pub use live::{Live, LiveError, Start, live};
 
 use super::WorkerShared;
@@ -27,7 +33,9 @@ pub async fn round_trip(
     shared: &Arc<WorkerShared>,
     raw: ConfigMap,
 ) -> Result<RoundTrip, ConnectError> {
-    let Prepared { config, connector } = prepare(shared, raw).await?;
+    let Prepared {
+        config, connector, ..
+    } = prepare(shared, raw).await?;
     let KindConfig::Sink(_) = &connector.kind else {
         return Err(ConnectError::config(format!(
             "connector.class: {} is a source connector; given records go through the converters and transforms of a sink",

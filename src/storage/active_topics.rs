@@ -1,0 +1,150 @@
+//! Which topics each connector used (Kafka: the topic statuses of `StatusBackingStore`, KIP-558).
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Topics by connector, from the first record of each. Clones share them; used from any thread.
+#[derive(Debug, Clone, Default)]
+pub struct ActiveTopics(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    topics: Mutex<BTreeMap<Box<str>, BTreeSet<Box<str>>>>,
+    /// Raised by each reset, so that trackers tell again what they told before.
+    resets: AtomicU64,
+}
+
+impl ActiveTopics {
+    /// Topics that a connector used since its last reset, sorted; none of an unknown connector.
+    pub fn of(&self, connector: &str) -> Vec<String> {
+        let topics = self.topics();
+        let used = topics.get(connector).into_iter().flatten();
+        used.map(ToString::to_string).collect()
+    }
+
+    /// Forgets a connector's topics. They come back with the next record of each.
+    pub fn reset(&self, connector: &str) {
+        let mut topics = self.topics();
+        topics.remove(connector);
+        self.0.resets.fetch_add(1, Ordering::Release);
+    }
+
+    /// For a task of a connector.
+    pub fn tracker(&self, connector: &str) -> TopicTracker {
+        TopicTracker {
+            tracking: Some(Tracking {
+                topics: self.clone(),
+                connector: connector.into(),
+                told: HashSet::new(),
+                last: None,
+                resets: 0,
+            }),
+        }
+    }
+
+    fn record(&self, connector: &str, topic: &str) {
+        let mut topics = self.topics();
+        topics
+            .entry(connector.into())
+            .or_default()
+            .insert(topic.into());
+    }
+
+    fn topics(&self) -> MutexGuard<'_, BTreeMap<Box<str>, BTreeSet<Box<str>>>> {
+        self.0.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the topics of one task; asked once per batch and cheap when the batch's topic is the last one's.
+#[derive(Debug, Default)]
+pub struct TopicTracker {
+    /// `None`: `topic.tracking.enable=false`.
+    tracking: Option<Tracking>,
+}
+
+#[derive(Debug)]
+struct Tracking {
+    topics: ActiveTopics,
+    connector: Box<str>,
+    told: HashSet<Rc<str>>,
+    last: Option<Rc<str>>,
+    resets: u64,
+}
+
+impl TopicTracker {
+    /// A tracker that tells nothing.
+    pub fn off() -> Self {
+        Self::default()
+    }
+
+    /// A record of `topic` was consumed, or acknowledged.
+    pub fn used(&mut self, topic: &Rc<str>) {
+        if let Some(tracking) = &mut self.tracking {
+            tracking.used(topic);
+        }
+    }
+}
+
+impl Tracking {
+    fn used(&mut self, topic: &Rc<str>) {
+        // Read before the record is made: a reset in between makes the next call tell it once more.
+        let resets = self.topics.0.resets.load(Ordering::Acquire);
+        if resets != self.resets {
+            self.told.clear();
+            self.last = None;
+            self.resets = resets;
+        }
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|last| Rc::ptr_eq(last, topic))
+        {
+            return;
+        }
+        self.last = Some(Rc::clone(topic));
+        if !self.told.contains(topic) {
+            self.topics.record(&self.connector, topic);
+            self.told.insert(Rc::clone(topic));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_kept_per_connector_and_come_back_after_a_reset() {
+        let topics = ActiveTopics::default();
+        let (mut a, mut other_task, mut b) = (
+            topics.tracker("a"),
+            topics.tracker("a"),
+            topics.tracker("b"),
+        );
+        let (t, u): (Rc<str>, Rc<str>) = ("t".into(), "u".into());
+        a.used(&u);
+        a.used(&t);
+        a.used(&t);
+        other_task.used(&"t".into());
+        b.used(&t);
+        assert_eq!(topics.of("a"), ["t", "u"]);
+        assert_eq!(topics.of("b"), ["t"]);
+        assert!(topics.of("unknown").is_empty());
+        topics.reset("a");
+        assert!(topics.of("a").is_empty());
+        assert_eq!(topics.of("b"), ["t"]);
+        a.used(&t);
+        b.used(&t);
+        assert_eq!(topics.of("a"), ["t"]);
+        assert_eq!(topics.of("b"), ["t"]);
+    }
+
+    #[test]
+    fn a_tracker_that_is_off_tells_nothing() {
+        let mut off = TopicTracker::off();
+        off.used(&"t".into());
+        assert!(off.tracking.is_none());
+    }
+}
