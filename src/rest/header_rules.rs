@@ -58,12 +58,13 @@ impl HeaderRules {
 
 impl Rule {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        let (action, rest) = text.split_once(' ').ok_or("has no action")?;
-        let (replaces, is_date) = match action {
+        let action = text.split_once(char::is_whitespace);
+        let (action, rest) = action.ok_or("has no action")?;
+        let (replaces, is_date) = match action.to_ascii_lowercase().as_str() {
             "set" => (true, false),
             "add" => (false, false),
-            "setDate" => (true, true),
-            "addDate" => (false, true),
+            "setdate" => (true, true),
+            "adddate" => (false, true),
             _ => return Err("has an unknown action"),
         };
         let (name, value) = rest.split_once(':').ok_or("has no colon")?;
@@ -129,7 +130,7 @@ mod tests {
 
     #[test]
     fn rules_set_and_add_and_hold_commas_in_quotes() {
-        let text = r#" set X-Frame-Options: DENY, "add Cache-Control: no-cache, no-store","add Cache-Control: private" "#;
+        let text = r#" set X-Frame-Options: DENY, "add Cache-Control: no-cache, no-store","ADD  Cache-Control: private" "#;
         let mut headers: Headers = vec![("x-frame-options".into(), "old".to_owned())];
         HeaderRules::parse(text).unwrap().apply(&mut headers);
         let expected: Headers = [

@@ -120,17 +120,17 @@ fn common() -> ConfigDef {
 fn metrics() -> ConfigDef {
     of([
         long_from("metrics.sample.window.ms", 30_000, 0)
-            .doc("Without effect: metrics have windows of their own."),
+            .doc("How long a sample of a rate, a mean or a maximum in the metrics takes values."),
         int("metrics.num.samples", 2)
             .validator(Validator::at_least(1))
-            .doc("Without effect: metrics have windows of their own."),
+            .doc("Samples that rates, means and maxima look back over; at most 240 are kept."),
         text("metrics.recording.level")
             .default("INFO")
             .validator(Validator::one_of(["INFO", "DEBUG"]))
             .doc("Without effect: all metrics are always recorded."),
         list("metric.reporters")
             .default("org.apache.kafka.common.metrics.JmxReporter")
-            .doc("Java classes. Without effect."),
+            .doc("Java classes. Without effect: metrics are at `/metrics`."),
     ])
 }
 
@@ -149,14 +149,19 @@ fn rest() -> ConfigDef {
             .default_null()
             .doc("Port that others reach this worker by."),
         text("rest.advertised.listener").default_null().doc("`http` or `https`: the listener to advertise."),
-        text("access.control.allow.origin").default("").doc("Origins that browsers may call from (CORS)."),
-        text("access.control.allow.methods").default("").doc("Methods that browsers may use (CORS)."),
-        text("response.http.headers.config").default("").doc("Rules for extra response headers."),
+        text("access.control.allow.origin")
+            .default("")
+            .doc("Origins that browsers may call from (CORS): `*`, or regular expressions between commas."),
+        text("access.control.allow.methods")
+            .default("")
+            .doc("Methods that browsers may use (CORS); GET, POST and HEAD when empty."),
+        text("response.http.headers.config").default("").doc("Rules for extra response headers: `[set|add|setDate|addDate] name: value` between commas, those that hold a comma in double quotes."),
         low(ConfigKey::list("admin.listeners"))
             .default_null()
             .validator(Validator::unique_list(true, true))
-            .doc("Where the admin API listens; not set: with the REST API; empty: nowhere."),
-        list("rest.extension.classes").doc("Java classes; a value is refused, since they may guard the API."),
+            .doc("Where the admin API (`/admin/…`) listens; not set: with the REST API; empty: nowhere."),
+        list("rest.extension.classes")
+            .doc("`org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension`, which is built in; another class is refused, since it may guard the API."),
         text("ssl.client.auth")
             .default("none")
             .validator(Validator::one_of(["required", "requested", "none"]))
@@ -199,6 +204,12 @@ fn ours() -> ConfigDef {
     });
     let or_unlimited = |name: &str, default: i64| long_from(name, default, -1);
     of([
+        text("rest.basic.auth.jaas.file")
+            .default_null()
+            .doc("*Ours.* JAAS file for BasicAuth, in place of `-Djava.security.auth.login.config=` in the environment variable `KAFKA_OPTS`."),
+        text("rest.bearer.token.file")
+            .default_null()
+            .doc("*Ours.* file of bearer tokens that open the REST API, one a line; read once at the start."),
         low(ConfigKey::int("shard.count"))
             .default_null()
             .validator(at_least_one_or_null())
@@ -211,6 +222,8 @@ fn ours() -> ConfigDef {
             .default("auto")
             .validator(Validator::one_of(["auto", "io_uring", "epoll"]))
             .doc("*Ours.* how tasks do I/O; `auto` takes epoll with brokers, and with the embedded log io_uring where it works."),
+        long_from("task.stall.timeout.ms", 60_000, 0)
+            .doc("*Ours.* for how long a task may get nowhere though it could before status, health and metrics say that it is stalled, and in which stage; 0: never."),
         or_unlimited("embedded.retention.ms", 604_800_000)
             .doc("*Ours.* age at which the embedded log drops segments; −1 keeps them."),
         or_unlimited("embedded.retention.bytes", -1)
@@ -360,7 +373,7 @@ fn internal_clients() -> ConfigDef {
                 "SSL",
                 "SASL_PLAINTEXT",
             ]))
-            .doc("How to talk to brokers; only PLAINTEXT so far."),
+            .doc("How the worker's own clients talk to brokers; tasks have `producer.` and `consumer.` keys of their own."),
         text("metadata.recovery.strategy")
             .default("rebootstrap")
             .validator(Validator::one_of_ignore_case(["rebootstrap", "none"]))

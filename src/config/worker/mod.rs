@@ -1,6 +1,7 @@
 //! The worker's configuration, from the file's texts to a typed struct.
 
 mod keys;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -9,12 +10,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use keys::{distributed_def, standalone_def};
+pub use rest::{BASIC_AUTH_EXTENSION, HttpsConfig, Listener, RestConfig};
 
 use super::clients::{self, ClientKind, EMBEDDED, OverridePolicy};
 use super::provider::Providers;
 use super::{ConfigError, Warning, properties, unknown};
 use crate::api::config_def::{ConfigProblem, ParsedConfig, with_prefix};
 use crate::api::{ConfigMap, ConnectError};
+use crate::metrics::WindowConfig;
 use crate::shard::{RuntimeChoice, parse_cpu_list};
 
 /// Where records live.
@@ -55,60 +58,6 @@ impl fmt::Debug for PluginConfig {
             .field("keys", &self.config.keys().collect::<Vec<_>>())
             .finish()
     }
-}
-
-/// An address that the REST API listens on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// HTTPS rather than HTTP.
-    pub https: bool,
-    /// Host name or address without brackets; `None` for all addresses.
-    pub host: Option<String>,
-    /// Port; 0 lets the system choose.
-    pub port: u16,
-}
-
-impl Listener {
-    /// Reads `http://host:port`, `https://[v6]:port` or `http://:port`.
-    ///
-    /// # Errors
-    /// Says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let bad = |reason: &str| format!("'{text}' {reason}; a listener reads http://host:port");
-        let (scheme, address) = text.split_once("://").ok_or_else(|| bad("has no scheme"))?;
-        let https = match scheme.to_ascii_lowercase().as_str() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(bad("is neither http nor https")),
-        };
-        let address = address.trim_end_matches('/');
-        let (host, port) = address.rsplit_once(':').ok_or_else(|| bad("has no port"))?;
-        let port = port.parse().map_err(|_| bad("has no valid port"))?;
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let host = (!host.is_empty()).then(|| host.to_owned());
-        Ok(Self { https, host, port })
-    }
-}
-
-/// Settings of the REST API (contract 2.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestConfig {
-    /// `listeners`; `None` when it is not set.
-    pub listeners: Option<Vec<Listener>>,
-    /// `admin.listeners`: `None` with the REST API, empty nowhere.
-    pub admin_listeners: Option<Vec<Listener>>,
-    /// `rest.advertised.host.name`.
-    pub advertised_host: Option<String>,
-    /// `rest.advertised.port`.
-    pub advertised_port: Option<u16>,
-    /// `rest.advertised.listener`: `http` or `https`.
-    pub advertised_listener: Option<String>,
-    /// `access.control.allow.origin`.
-    pub allow_origin: String,
-    /// `access.control.allow.methods`.
-    pub allow_methods: String,
-    /// `response.http.headers.config`.
-    pub response_headers: String,
 }
 
 /// Which threads run tasks.
@@ -162,6 +111,10 @@ pub struct WorkerConfig {
     pub topic_tracking_enable: bool,
     /// `topic.tracking.allow.reset`.
     pub topic_tracking_allow_reset: bool,
+    /// `task.stall.timeout.ms`; `None` when nobody shall look.
+    pub stall_timeout: Option<Duration>,
+    /// `metrics.sample.window.ms` and `metrics.num.samples`.
+    pub metrics: WindowConfig,
     /// REST API.
     pub rest: RestConfig,
     /// Threads.
@@ -351,7 +304,12 @@ impl WorkerConfig {
             topic_creation_enable: parsed.bool("topic.creation.enable")?,
             topic_tracking_enable: parsed.bool("topic.tracking.enable")?,
             topic_tracking_allow_reset: parsed.bool("topic.tracking.allow.reset")?,
-            rest: rest(parsed)?,
+            stall_timeout: Some(ms("task.stall.timeout.ms")?).filter(|limit| !limit.is_zero()),
+            metrics: WindowConfig {
+                sample: ms("metrics.sample.window.ms")?,
+                samples: usize::try_from(parsed.int("metrics.num.samples")?).unwrap_or(1),
+            },
+            rest: rest::parse(parsed)?,
             shards: shards(parsed)?,
             embedded: embedded(parsed)?,
             originals: originals.clone(),
@@ -371,25 +329,10 @@ fn worker_problems(config: &ConfigMap) -> Vec<ConfigProblem> {
             "there are All, None, Principal and Allowlist",
         ));
     }
-    if let Some(classes) = text("rest.extension.classes").filter(|text| !text.is_empty()) {
-        problems.push(ConfigProblem::invalid(
-            "rest.extension.classes",
-            classes,
-            "REST extensions are Java classes, which cannot run here; the API would be unguarded",
-        ));
-    }
     if let Some(servers) = text("bootstrap.servers").filter(|servers| !servers.is_empty()) {
         problems.extend(client_problems(config, servers));
     }
-    for key in ["rest.advertised.listener"] {
-        if let Some(scheme) = text(key).filter(|scheme| !matches!(*scheme, "http" | "https")) {
-            problems.push(ConfigProblem::invalid(
-                key,
-                scheme,
-                "String must be one of: http, https",
-            ));
-        }
-    }
+    problems.extend(rest::problems(config));
     problems
 }
 
@@ -462,33 +405,6 @@ fn policy(parsed: &ParsedConfig) -> Result<OverridePolicy, ConnectError> {
     let name = parsed.str("connector.client.config.override.policy")?;
     OverridePolicy::from_name(name, allowlist)
         .ok_or_else(|| ConnectError::config(format!("no override policy '{name}'")))
-}
-
-fn rest(parsed: &ParsedConfig) -> Result<RestConfig, ConnectError> {
-    let owned = |key: &str| {
-        let text = parsed.opt_str(key)?.filter(|text| !text.is_empty());
-        Ok::<_, ConnectError>(text.map(str::to_owned))
-    };
-    let listeners = |key: &str| {
-        let set = parsed.opt_list(key)?.filter(|_| parsed.is_set(key));
-        let listeners =
-            set.map(|entries| entries.iter().map(|entry| Listener::parse(entry)).collect());
-        listeners
-            .transpose()
-            .map_err(|reason: String| ConnectError::config(format!("{key}: {reason}")))
-    };
-    Ok(RestConfig {
-        listeners: listeners("listeners")?,
-        admin_listeners: listeners("admin.listeners")?,
-        advertised_host: owned("rest.advertised.host.name")?,
-        advertised_port: parsed
-            .opt_int("rest.advertised.port")?
-            .and_then(|port| u16::try_from(port).ok()),
-        advertised_listener: owned("rest.advertised.listener")?,
-        allow_origin: parsed.str("access.control.allow.origin")?.to_owned(),
-        allow_methods: parsed.str("access.control.allow.methods")?.to_owned(),
-        response_headers: parsed.str("response.http.headers.config")?.to_owned(),
-    })
 }
 
 fn shards(parsed: &ParsedConfig) -> Result<ShardConfig, ConnectError> {

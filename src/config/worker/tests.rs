@@ -98,7 +98,7 @@ fn all_problems_of_a_file_come_together() {
          shard.cpus=3-1
          producer.acks=2
          consumer.interceptor.classes=com.x.Spy
-         security.protocol=SSL
+         security.protocol=SASL_SSL
          listeners=ftp://x:1
          rest.extension.classes=com.x.Auth
          connector.client.config.override.policy=com.x.Own",
@@ -117,7 +117,7 @@ fn all_problems_of_a_file_come_together() {
         "shard.cpus",
         "producer.acks",
         "consumer.interceptor.classes",
-        "security.protocol",
+        "sasl.mechanism",
         "listeners",
         "rest.extension.classes",
         "connector.client.config.override.policy",
@@ -231,4 +231,82 @@ fn every_default_passes_its_own_check() {
             .collect();
         assert!(def.parse(&required).is_ok());
     }
+}
+
+#[test]
+fn who_may_use_the_api_is_read_and_what_would_leave_it_open_is_refused() {
+    let rest = |more: &str| WorkerConfig::parse(&stock(more)).unwrap().rest;
+    assert!(!rest("").basic_auth && rest("").bearer_token_file.is_none());
+    let both = rest(&format!(
+        "rest.extension.classes={BASIC_AUTH_EXTENSION}
+         rest.basic.auth.jaas.file=/jaas
+         rest.bearer.token.file=/tokens
+         rest.advertised.listener=HTTPS"
+    ));
+    assert!(both.basic_auth);
+    assert_eq!(both.jaas_file.as_deref(), Some(Path::new("/jaas")));
+    assert_eq!(
+        both.bearer_token_file.as_deref(),
+        Some(Path::new("/tokens"))
+    );
+    assert_eq!(both.advertised_listener.as_deref(), Some("https"));
+    assert!(rest("rest.extension.classes=BasicAuthSecurityRestExtension").basic_auth);
+    for (more, expected) in [
+        (
+            "rest.extension.classes=com.x.Auth,com.y.Log",
+            "Invalid value com.x.Auth for configuration rest.extension.classes: REST extensions are Java classes",
+        ),
+        (
+            "rest.basic.auth.jaas.file=/jaas",
+            "rest.basic.auth.jaas.file is set, and nothing reads it",
+        ),
+        (
+            "admin.listeners=http://a:1,b:2",
+            "admin.listeners: 'b:2' has no scheme",
+        ),
+        (
+            "rest.advertised.port=70000",
+            "Invalid value 70000 for configuration rest.advertised.port",
+        ),
+        (
+            "rest.advertised.listener=ftp",
+            "Invalid value ftp for configuration rest.advertised.listener",
+        ),
+    ] {
+        let found = messages(more);
+        assert!(
+            found.iter().any(|message| message.starts_with(expected)),
+            "{more}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn https_settings_have_the_prefix_all_or_none_of_them() {
+    let rest = |more: &str| WorkerConfig::parse(&stock(more)).unwrap().rest;
+    let own =
+        "ssl.keystore.location=/own.p12\nssl.keystore.password=hunter2\nssl.client.auth=required\n";
+    assert_eq!(rest(own).https, None);
+    let https = rest(&format!("{own}listeners=http://a:1,https://b:2"))
+        .https
+        .unwrap();
+    assert_eq!(https.prefix, "");
+    assert!(https.settings.has_identity());
+    assert_eq!(
+        https.settings.client_auth(),
+        crate::tls::ClientAuth::Required
+    );
+    let prefixed = format!(
+        "{own}listeners=https://b:2\nadmin.listeners=https://c:3\nlisteners.https.ssl.protocol=TLSv1.3"
+    );
+    let rest = rest(&prefixed);
+    let https = rest.https.unwrap();
+    assert_eq!(https.prefix, "listeners.https.");
+    assert!(!https.settings.has_identity());
+    assert_eq!(https.settings.client_auth(), crate::tls::ClientAuth::None);
+    let admin = rest.admin_https.unwrap();
+    assert_eq!(admin.prefix, "");
+    assert!(!format!("{admin:?}").contains("hunter2"));
+    let found = messages("listeners=https://b:2\nlisteners.https.ssl.keystore.type=BKS");
+    assert!(found[0].starts_with("listeners.https."), "{found:?}");
 }

@@ -1,6 +1,7 @@
 //! The head of a request: what is read strictly, so that no two readers can disagree about it.
 
-use super::super::response::Failure;
+use crate::rest::auth::Authorization;
+use crate::rest::response::Failure;
 
 /// Most header lines of a request.
 const HEADERS_MAX: usize = 64;
@@ -20,7 +21,9 @@ pub(super) struct Head {
     pub(super) content_type: Option<String>,
     pub(super) accept: Option<String>,
     pub(super) origin: Option<String>,
+    pub(super) authorization: Option<Authorization>,
     pub(super) preflight: bool,
+    pub(super) cross_site: bool,
     pub(super) body: BodyLength,
     pub(super) keep_alive: bool,
     pub(super) expects_continue: bool,
@@ -33,17 +36,68 @@ fn refuse(status: u16, why: &str) -> Failure {
     Failure::new(status, format!("{plain}: {why}"))
 }
 
+/// A head that comes in pieces. It is read when its end has come, and otherwise whenever it has doubled, so
+/// that what is wrong is said early and a head that trickles in costs no more than one at once.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// Bytes in which no end was found.
+    looked: usize,
+    /// Bytes that were read last.
+    parsed: usize,
+}
+
+impl Search {
+    /// Whether nothing of a head has been seen yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.parsed == 0
+    }
+
+    /// As [`parse`], of all bytes that have come so far.
+    pub(super) fn parse(&mut self, bytes: &[u8], body_max: usize) -> Result<Option<Head>, Failure> {
+        let tail = &bytes[self.looked.saturating_sub(2)..];
+        // Also ends that are refused.
+        let ended = ["\n\r\n", "\n\n"]
+            .iter()
+            .any(|end| memchr::memmem::find(tail, end.as_bytes()).is_some());
+        self.looked = bytes.len();
+        if !ended && bytes.len() < 2 * self.parsed {
+            return Ok(None);
+        }
+        self.parsed = bytes.len();
+        parse(bytes, body_max)
+    }
+}
+
+/// Lines end with CR and LF, both: others read a lone one as an end or as a blank.
+fn check_line_ends(head: &[u8], is_complete: bool) -> Result<(), Failure> {
+    let mut before = None;
+    for byte in head {
+        if (*byte == b'\n') != (before == Some(b'\r')) {
+            return Err(refuse(400, "a line does not end with CR and LF"));
+        }
+        before = Some(*byte);
+    }
+    match before {
+        Some(b'\r') if is_complete => Err(refuse(400, "a line does not end with CR and LF")),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a head; `None` while it is not complete.
 pub(super) fn parse(bytes: &[u8], body_max: usize) -> Result<Option<Head>, Failure> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     let size = match request.parse(bytes) {
         Ok(httparse::Status::Complete(size)) => size,
-        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Partial) => {
+            check_line_ends(bytes, false)?;
+            return Ok(None);
+        }
         Err(httparse::Error::TooManyHeaders) => return Err(refuse(431, "too many headers")),
         Err(httparse::Error::Version) => return Err(Failure::http(505)),
         Err(error) => return Err(refuse(400, &error.to_string())),
     };
+    check_line_ends(&bytes[..size], true)?;
     let is_1_1 = request.version == Some(1);
     let fields = Fields(request.headers);
     check_host(&fields, is_1_1)?;
@@ -68,7 +122,11 @@ pub(super) fn parse(bytes: &[u8], body_max: usize) -> Result<Option<Head>, Failu
         content_type: owned(fields.one("content-type")?),
         accept: joined(&fields, "accept")?,
         origin: owned(fields.one("origin")?),
+        authorization: fields
+            .one("authorization")?
+            .map(|value| Authorization::new(value.to_owned())),
         preflight: fields.one("access-control-request-method")?.is_some(),
+        cross_site: fields.one("sec-fetch-site")? == Some("cross-site"),
         body,
         keep_alive: if is_1_1 {
             !says("close")
@@ -204,6 +262,44 @@ mod tests {
         assert_eq!(refused("POST / HTTP/1.0\nTransfer-Encoding: chunked"), 400);
         let chunked = read("POST / HTTP/1.1\nHost: a\nTransfer-Encoding: Chunked");
         assert_eq!(chunked.unwrap().unwrap().body, BodyLength::Chunked);
+    }
+
+    #[test]
+    fn lines_end_with_both_characters() {
+        for text in [
+            "GET / HTTP/1.1\nHost: a\n\n",
+            "GET / HTTP/1.1\r\nHost: a\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\n\n",
+            "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\n",
+        ] {
+            let failure = parse(text.as_bytes(), 10).unwrap_err();
+            assert_eq!(failure.status, 400, "{text:?}");
+        }
+        let followed = b"GET / HTTP/1.1\r\nHost: a\r\n\r\na\nb";
+        assert_eq!(parse(followed, 10).unwrap().unwrap().size, 27);
+    }
+
+    #[test]
+    fn a_head_in_pieces_is_what_it_is_at_once() {
+        let whole = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
+        let mut search = Search::default();
+        for length in 1..whole.len() {
+            let piece = &whole.as_bytes()[..length];
+            assert!(search.parse(piece, 10).unwrap().is_none(), "{length}");
+        }
+        let found = search.parse(whole.as_bytes(), 10).unwrap();
+        assert_eq!(found, parse(whole.as_bytes(), 10).unwrap());
+        assert_eq!(found.unwrap().size, whole.len());
+        let mut search = Search::default();
+        assert!(
+            search
+                .parse(b"GET / HTTP/1.1\r\nHost: a", 10)
+                .unwrap()
+                .is_none()
+        );
+        assert!(search.parse(b"GET / HTTP/1.1\r\nHost: a\n\n", 10).is_err());
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::rest::tests::{Fixture, answer};
 fn settings() -> FrontSettings {
     FrontSettings {
         body_max: 100_000,
-        bodies_max: 150_000,
+        large_bodies_max: 1,
+        body_free: 1000,
         ..FrontSettings::default()
     }
 }
@@ -83,7 +84,21 @@ fn heads_and_bodies_have_bounds() {
     let chunk = format!("c350\r\n{}\r\n", "y".repeat(50_000));
     let text = say(&fixture, &format!("{chunked}{chunk}{chunk}1\r\n"));
     assert_eq!(answer(&text).status, 413);
-    for bad in ["x\r\n", "-1\r\n", "1\r\nab\r\n", "fffffffff\r\n", "\r\n"] {
+    let endless = format!("1;{}", "x".repeat(300));
+    for bad in [
+        "x\r\n",
+        "-1\r\n",
+        "0x1\r\n",
+        " 1\r\n",
+        "1 \r\n",
+        "1\r\nab\r\n",
+        "1\r\na\n0\r\n\r\n",
+        "1;a\nb\r\na\r\n0\r\n\r\n",
+        "0\r\nTrailer: a\n\nGET / HTTP/1.1\r\n\r\n",
+        "fffffffff\r\n",
+        "\r\n",
+        &endless,
+    ] {
         let text = say(&fixture, &format!("{chunked}{bad}"));
         let status = answer(&text).status;
         assert!(matches!(status, 400 | 413), "{bad:?}: {text}");
@@ -93,17 +108,23 @@ fn heads_and_bodies_have_bounds() {
 #[test]
 fn large_bodies_of_many_clients_share_a_bound() {
     let fixture = start(settings());
-    let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+    let announced = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+    let almost = format!("{announced}{}", "x".repeat(99_999));
     let mut first = fixture.connect();
-    first.write_all(request.as_bytes()).unwrap();
+    first.write_all(almost.as_bytes()).unwrap();
     let shared = &fixture.server().front.shared;
-    while shared.memory.load(Ordering::Acquire) == 0 {
+    while shared.large.left() > 0 {
         thread::sleep(Duration::from_millis(1));
     }
-    let second = say(&fixture, request);
+    // What is only announced takes nothing, and what is small goes on.
+    let mut announcing = fixture.connect();
+    announcing.write_all(announced.as_bytes()).unwrap();
+    let small = fixture.call("POST", "/connectors", "{}");
+    assert_eq!(small.status, 500, "{small:?}");
+    let second = say(&fixture, &format!("{almost}x"));
     assert_eq!(answer(&second).status, 503);
     drop(first);
-    while shared.memory.load(Ordering::Acquire) > 0 {
+    while shared.large.left() == 0 {
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -191,10 +212,87 @@ fn a_thousand_connections_take_bounded_room_and_a_new_client_is_served() {
         if held.len() > 100 {
             held.remove(0);
         }
-        assert!(lock(&shared.clients).open.len() <= 16);
+        assert!(shared.places.taken() <= 16);
     }
     let answer = fixture.call("GET", "/connectors", "");
     assert_eq!(answer.body, "[]");
+}
+
+#[test]
+fn clients_that_send_bodies_slowly_or_do_not_read_give_way() {
+    let fixture = start(FrontSettings {
+        connections_max: 4,
+        ..settings()
+    });
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        let mut stream = fixture.connect();
+        let head = "POST /connectors HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{";
+        stream.write_all(head.as_bytes()).unwrap();
+        held.push(stream);
+    }
+    let begun = Instant::now();
+    assert_eq!(fixture.call("GET", "/connectors", "").body, "[]");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn a_newcomer_gets_the_place_of_a_client_that_never_pauses() {
+    let fixture = start(FrontSettings {
+        connections_max: 2,
+        ..settings()
+    });
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Acquire) {
+                    let mut stream = fixture.connect();
+                    let mut chunk = [0; 4096];
+                    // One connection for as long as it lasts.
+                    while !stop.load(Ordering::Acquire)
+                        && stream
+                            .write_all(b"GET /connectors HTTP/1.1\r\nHost: a\r\n\r\n")
+                            .is_ok()
+                    {
+                        if !stream.read(&mut chunk).is_ok_and(|count| count > 0) {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+        for _ in 0..20 {
+            let begun = Instant::now();
+            assert_eq!(fixture.call("GET", "/connectors", "").body, "[]");
+            assert!(
+                begun.elapsed() < Duration::from_secs(3),
+                "{:?}",
+                begun.elapsed()
+            );
+        }
+        stop.store(true, Ordering::Release);
+    });
+}
+
+#[test]
+fn a_head_that_comes_byte_by_byte_is_read_once_it_is_whole() {
+    let fixture = start(settings());
+    let mut stream = fixture.connect();
+    let request = "\r\n\r\nGET /connectors HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for byte in request.as_bytes() {
+        stream.write_all(&[*byte]).unwrap();
+        stream.flush().unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(answer(&rest(&mut stream)).body, "[]");
+    // Empty lines alone are no request.
+    let text = say(&fixture, &"\r\n".repeat(20));
+    assert_eq!(answer(&text).status, 400);
 }
 
 #[test]

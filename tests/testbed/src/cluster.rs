@@ -27,6 +27,9 @@ pub struct ClusterOptions {
     pub settings: Properties,
     /// Flags of the brokers' JVMs.
     pub jvm: Jvm,
+    /// Listeners beside the plain one: name and security protocol. Each gets a port on `localhost`, see
+    /// [`KafkaCluster::listener`]; what they need otherwise goes into `settings`.
+    pub listeners: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for ClusterOptions {
@@ -36,6 +39,7 @@ impl Default for ClusterOptions {
             auto_create_topics: true,
             settings: Properties::new(),
             jvm: Jvm::Small(256),
+            listeners: Vec::new(),
         }
     }
 }
@@ -51,6 +55,8 @@ pub struct KafkaCluster {
 #[derive(Debug)]
 struct Broker {
     port: u16,
+    /// Of the further listeners, by name.
+    listeners: Vec<(&'static str, u16)>,
     dir: PathBuf,
     process: Mutex<Option<Process>>,
     command: JavaCommand,
@@ -123,6 +129,22 @@ impl KafkaCluster {
             .map(|b| format!("127.0.0.1:{}", b.port))
             .collect();
         names.join(",")
+    }
+
+    /// `localhost:port` of a further listener of every broker, by commas.
+    ///
+    /// # Panics
+    /// There is no such listener.
+    pub fn listener(&self, name: &str) -> String {
+        let port = |broker: &Broker| {
+            let found = broker.listeners.iter().find(|(known, _)| *known == name);
+            format!(
+                "localhost:{}",
+                found.unwrap_or_else(|| panic!("no listener {name}")).1
+            )
+        };
+        let ports: Vec<String> = self.brokers.iter().map(port).collect();
+        ports.join(",")
     }
 
     /// A client that shares no code with the product.
@@ -220,6 +242,32 @@ impl KafkaCluster {
     }
 }
 
+/// Ports of the further listeners, and the settings of all listeners.
+fn listeners(
+    options: &ClusterOptions,
+    (port, controller_port): (u16, u16),
+) -> io::Result<(Vec<(&'static str, u16)>, Properties)> {
+    let mut further = Vec::new();
+    let (mut addresses, mut protocols) = (String::new(), String::new());
+    for (name, protocol) in &options.listeners {
+        let port = try_free_port()?;
+        addresses += &format!(",{name}://localhost:{port}");
+        protocols += &format!(",{name}:{protocol}");
+        further.push((*name, port));
+    }
+    let plain = format!("PLAINTEXT://127.0.0.1:{port}");
+    let controller = format!("CONTROLLER://127.0.0.1:{controller_port}");
+    let settings = Properties::new()
+        .set("listeners", format!("{plain},{controller}{addresses}"))
+        .set("advertised.listeners", format!("{plain}{addresses}"))
+        .set(
+            "listener.security.protocol.map",
+            format!("PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}"),
+        )
+        .set("inter.broker.listener.name", "PLAINTEXT");
+    Ok((further, settings))
+}
+
 fn prepare(
     kafka: &Kafka,
     options: &ClusterOptions,
@@ -228,7 +276,7 @@ fn prepare(
     dir: &Path,
 ) -> io::Result<Broker> {
     let id = index + 1;
-    let (port, controller_port) = ports[index];
+    let (port, _) = ports[index];
     let dir = dir.join(format!("broker-{id}"));
     let data = dir.join("data");
     copy_dir(&kafka.formatted(id), &data)?;
@@ -238,17 +286,10 @@ fn prepare(
         .map(|(other, (_, port))| format!("{}@127.0.0.1:{port}", other + 1))
         .collect();
     let replicas = options.brokers.min(3);
-    let mut settings = Properties::new()
+    let (listeners, settings) = listeners(options, ports[index])?;
+    let mut settings = settings
         .set("node.id", id)
         .set("process.roles", "broker,controller")
-        .set(
-            "listeners",
-            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}"),
-        )
-        .set(
-            "advertised.listeners",
-            format!("PLAINTEXT://127.0.0.1:{port}"),
-        )
         .set("controller.listener.names", "CONTROLLER")
         .set("controller.quorum.voters", voters.join(","))
         .set("log.dirs", data.display())
@@ -277,6 +318,7 @@ fn prepare(
     let args = java.get_args().map(std::ffi::OsStr::to_owned).collect();
     Ok(Broker {
         port,
+        listeners,
         dir,
         process: Mutex::new(None),
         command: JavaCommand { args },

@@ -104,6 +104,11 @@ impl Kafka {
 
     /// As [`Kafka::java`], with the flags of `jvm`.
     pub fn java_as(&self, jvm: Jvm, log_level: &str) -> Command {
+        self.java_with(jvm, log_level, &[])
+    }
+
+    /// As [`Kafka::java_as`], with further jars on the class path.
+    pub fn java_with(&self, jvm: Jvm, log_level: &str, jars: &[PathBuf]) -> Command {
         let mut command = Command::new("java");
         command
             .args(jvm.flags())
@@ -113,8 +118,14 @@ impl Kafka {
                 self.home.display()
             ))
             .arg("-cp")
-            .arg(format!("{}/libs/*", self.home.display()));
+            .arg(self.class_path(jars));
         command
+    }
+
+    fn class_path(&self, jars: &[PathBuf]) -> String {
+        let own = format!("{}/libs/*", self.home.display());
+        let jars = jars.iter().map(|jar| jar.display().to_string());
+        [own].into_iter().chain(jars).collect::<Vec<_>>().join(":")
     }
 
     /// What `plugin.path` of Apache's Connect has to name for the file connectors.

@@ -13,19 +13,23 @@
     reason = "a tool of tests, which end by panicking; the bench uses the calls that give errors"
 )]
 
+pub mod basic_auth;
 pub mod client;
 pub mod cluster;
 pub mod kafka;
 pub mod ports;
 pub mod process;
+pub mod promtool;
 pub mod properties;
 pub mod registry;
 
+pub use basic_auth::fetch_basic_auth_extension;
 pub use client::Client;
 pub use cluster::{ClusterOptions, KafkaCluster};
 pub use kafka::{Jvm, Kafka};
 pub use ports::{free_port, try_free_port};
 pub use process::{Process, scratch_dir};
+pub use promtool::{Checked, Promtool};
 pub use properties::Properties;
 pub use registry::{Python, SchemaRegistry};
 

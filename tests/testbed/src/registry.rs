@@ -171,7 +171,7 @@ fn converters_pom() -> String {
 
 /// A directory in the target directory, made by `make` unless it was made so before: `stamp` says what
 /// is in it.
-fn fetched(
+pub(crate) fn fetched(
     name: &str,
     stamp: &str,
     make: impl FnOnce(&Path) -> Result<(), String>,
@@ -255,7 +255,7 @@ fn lock(home: &Path) -> Result<File, String> {
     Ok(lock)
 }
 
-fn run(command: &mut Command, need: &str) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command, need: &str) -> Result<(), String> {
     let output = command
         .output()
         .map_err(|e| format!("{need} is needed: {command:?}: {e}"))?;

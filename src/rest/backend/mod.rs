@@ -1,9 +1,12 @@
 //! tiny_http behind a private Unix socket: a few handler threads, reached by the front alone.
 //!
-//! The front's connections are made when the server starts and are kept; the socket's name is gone
-//! before the first request, so nobody else can connect. A connection that breaks is replaced
-//! together with a server of its own. Requests that change something never take the last connection:
-//! reading stays possible while they wait for slow connectors.
+//! The front's connections are made when the server starts, or when all are busy, and are kept; the
+//! socket's name is gone before the first request, so nobody else can connect. A connection that breaks is
+//! replaced together with a server of its own. Requests that change something never take the last
+//! connections: reading stays possible while they wait for slow connectors. Requests get connections in the
+//! order in which they came, and only so many of those that change something wait ([`slots`]).
+
+mod slots;
 
 use std::io::{self, Cursor, Read, Write};
 use std::os::fd::OwnedFd;
@@ -11,48 +14,47 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tiny_http::{Header, Server, StatusCode};
 
-use super::response::{Failure, Response};
-use super::router::{Request, Router};
+pub(in crate::rest) use self::slots::BUSY;
+use self::slots::{GROWTH, Slot, Slots};
+use crate::rest::auth::Authorization;
+use crate::rest::response::{Failure, Response};
+use crate::rest::router::{Request, Router, Surface};
 
-/// Requests that are handled at a time.
+/// Handlers that are there from the start.
 const HANDLERS: usize = 4;
 /// Stack of a handler: JSON and validation, no deep recursion.
 const HANDLER_STACK: usize = 512 << 10;
-/// How long an answer may take: the herder's own limit and some more.
-const ANSWER_LIMIT: Duration = Duration::from_secs(110);
+/// How much longer than the herder's own limit an answer may take, which may be asked twice.
+const ANSWER_GRACE: Duration = Duration::from_secs(20);
+/// Says that a request came over a listener of the admin API. Clients' own headers don't get this far.
+const SURFACE: &str = "X-Ringmain-Surface";
+/// Says that a page of another site asks; a browser's word.
+const SITE: &str = "Sec-Fetch-Site";
 /// Longest head of an answer; ours are short.
 const HEAD_MAX: usize = 32 << 10;
 
 /// An answer as it came from a handler.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
+pub(in crate::rest) struct Answer {
+    pub(in crate::rest) status: u16,
     /// Without those that speak about the connection or the body's length.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(in crate::rest) headers: Vec<(String, String)>,
+    pub(in crate::rest) body: Vec<u8>,
 }
 
 /// The handlers and the connections to them.
 #[derive(Debug)]
-pub(super) struct Backend {
+pub(in crate::rest) struct Backend {
     router: Arc<Router>,
-    slots: Mutex<Slots>,
-    freed: Condvar,
+    slots: Slots,
     servers: Mutex<Vec<Running>>,
-}
-
-#[derive(Debug)]
-struct Slots {
-    /// `None` where a connection broke and could not be replaced yet.
-    free: Vec<Option<UnixStream>>,
-    /// Connections lent to requests that change something.
-    changing: usize,
+    limit: Duration,
 }
 
 struct Running {
@@ -71,28 +73,32 @@ impl std::fmt::Debug for Running {
 }
 
 impl Backend {
-    pub(super) fn start(router: Router) -> io::Result<Self> {
+    pub(in crate::rest) fn start(router: Router) -> io::Result<Self> {
+        let limit = router.herder.limits().request * 2 + ANSWER_GRACE;
         let router = Arc::new(router);
         let (streams, server) = serve(&router, HANDLERS)?;
         Ok(Self {
             router,
-            slots: Mutex::new(Slots {
-                free: streams.into_iter().map(Some).collect(),
-                changing: 0,
-            }),
-            freed: Condvar::new(),
+            slots: Slots::new(streams),
             servers: Mutex::new(vec![server]),
+            limit,
         })
     }
 
     /// Hands a request to a handler and waits for the answer.
-    pub(super) fn answer(&self, request: &Request) -> io::Result<Answer> {
-        let deadline = Instant::now() + ANSWER_LIMIT;
+    ///
+    /// # Errors
+    /// [`BUSY`], [`io::ErrorKind::TimedOut`], or what broke the connection to the handler.
+    pub(in crate::rest) fn answer(&self, request: &Request) -> io::Result<Answer> {
+        let deadline = Instant::now() + self.limit;
         let changes = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        let stream = self.borrow(changes, deadline)?;
-        let stream = match stream {
-            Some(stream) => Ok(stream),
-            None => self.replace(),
+        let stream = match self.slots.borrow(changes, deadline)? {
+            Slot::Connected(stream) => Ok(stream),
+            Slot::New => self.grow(),
+            Slot::Broken => {
+                tracing::warn!("a connection to the REST handlers broke and is replaced");
+                self.connect(1)
+            }
         };
         let answer = stream.and_then(|stream| {
             let answer = exchange(&stream, request, deadline)?;
@@ -100,54 +106,36 @@ impl Backend {
         });
         match answer {
             Ok((stream, answer)) => {
-                self.give_back(Some(stream), changes);
+                self.slots.give_back(Slot::Connected(stream), changes);
                 Ok(answer)
             }
             Err(error) => {
-                self.give_back(None, changes);
+                self.slots.give_back(Slot::Broken, changes);
                 Err(error)
             }
         }
     }
 
-    fn borrow(&self, changes: bool, deadline: Instant) -> io::Result<Option<UnixStream>> {
-        let mut slots = lock(&self.slots);
-        loop {
-            let reserved = changes && slots.changing >= HANDLERS - 1;
-            if !reserved && let Some(stream) = slots.free.pop() {
-                slots.changing += usize::from(changes);
-                return Ok(stream);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            let woken = self.freed.wait_timeout(slots, left);
-            slots = woken.unwrap_or_else(PoisonError::into_inner).0;
+    /// Makes the connections that [`Slot::New`] stands for; gives one of them.
+    fn grow(&self) -> io::Result<UnixStream> {
+        let made = self.connect(GROWTH);
+        if made.is_err() {
+            self.slots.shrink();
         }
+        made
     }
 
-    fn give_back(&self, stream: Option<UnixStream>, changes: bool) {
-        let mut slots = lock(&self.slots);
-        slots.changing -= usize::from(changes);
-        slots.free.push(stream);
-        drop(slots);
-        // Waiting readers and writers have different conditions.
-        self.freed.notify_all();
-    }
-
-    fn replace(&self) -> io::Result<UnixStream> {
-        tracing::warn!("a connection to the REST handlers broke and is replaced");
-        let (streams, server) = serve(&self.router, 1)?;
+    /// Starts a server with `count` handlers; gives a connection to one of them.
+    fn connect(&self, count: usize) -> io::Result<UnixStream> {
+        let (mut streams, server) = serve(&self.router, count)?;
         lock(&self.servers).push(server);
-        streams
-            .into_iter()
-            .next()
-            .ok_or_else(|| io::ErrorKind::NotConnected.into())
+        let stream = streams.pop();
+        self.slots.add(streams);
+        stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     /// Ends the handlers. Requests under way get their answers first.
-    pub(super) fn stop(&self) {
+    pub(in crate::rest) fn stop(&self) {
         for running in lock(&self.servers).drain(..) {
             for _ in &running.handlers {
                 running.server.unblock();
@@ -163,9 +151,7 @@ impl Backend {
                 .shutdown(std::net::Shutdown::Both)
                 .unwrap_or(());
         }
-        for stream in lock(&self.slots).free.drain(..).flatten() {
-            drop(stream);
-        }
+        self.slots.close();
     }
 }
 
@@ -253,13 +239,20 @@ fn read(incoming: &mut tiny_http::Request) -> io::Result<Request> {
             .find(|header| header.field.equiv(name));
         found.map(|header| header.value.as_str().to_owned())
     };
+    let surface = match header(SURFACE) {
+        Some(_) => Surface::Admin,
+        None => Surface::Main,
+    };
     let mut request = Request {
+        surface,
         method: incoming.method().to_string(),
         target: incoming.url().to_owned(),
         content_type: header("Content-Type"),
         accept: header("Accept"),
         origin: header("Origin"),
+        authorization: header("Authorization").map(Authorization::new),
         preflight: header("Access-Control-Request-Method").is_some(),
+        cross_site: header(SITE).is_some(),
         body: Vec::new(),
     };
     // The front has measured the body.
@@ -309,9 +302,18 @@ fn head_of(request: &Request) -> Vec<u8> {
         ("Accept", request.accept.as_deref()),
         ("Origin", request.origin.as_deref()),
         (
+            "Authorization",
+            request.authorization.as_ref().map(Authorization::reveal),
+        ),
+        (
+            SURFACE,
+            (request.surface == Surface::Admin).then_some("admin"),
+        ),
+        (
             "Access-Control-Request-Method",
             request.preflight.then_some("GET"),
         ),
+        (SITE, request.cross_site.then_some("cross-site")),
     ];
     for (name, value) in fields {
         if let Some(value) = value {
