@@ -2,9 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::hints::short;
-use super::style::Style;
+use crate::cli::style::Style;
 use crate::config::Warning;
+use crate::worker::preview::{short, warning_json};
 
 /// A connector and how its records will move.
 #[derive(Debug)]
@@ -41,10 +41,6 @@ pub(super) fn warning_text(warning: &Warning, style: Style) -> String {
         text.push_str(&format!("        fix: {fix}\n"));
     }
     text
-}
-
-pub(super) fn warning_json(warning: &Warning) -> Json {
-    json!({"key": warning.key, "message": warning.message, "fix": warning.fix})
 }
 
 impl Head {

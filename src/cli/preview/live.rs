@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use super::head::{Head, Roads, warning_json, warning_text};
+use super::head::{Head, Roads, warning_text};
 use super::setup::Setup;
-use super::style::Style;
 use super::{on_shard, render};
 use crate::api::ErrorKind;
+use crate::cli::style::Style;
 use crate::cli::{Exit, print_error};
 use crate::config::Warning;
 use crate::shard::{self, TaskEnd};
 use crate::task::preview::{Fate, Trace};
-use crate::worker::preview::{Live, LiveError, Start, live};
+use crate::worker::preview::{Live, LiveError, Start, live, record_json, warning_json};
 
 /// How long a topic may be asked after, so that a preview does not wait for brokers that are away.
 const TOPIC_LIMIT: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl View<'_> {
         }
         self.shown += 1;
         let text = match self.options.json {
-            true => format!("{}\n", render::object(trace, self.shown)),
+            true => format!("{}\n", record_json(trace, self.shown)),
             false => render::text(trace, self.shown, self.setup.tolerates, self.style),
         };
         print(text).await;

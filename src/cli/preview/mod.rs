@@ -1,11 +1,9 @@
 //! `ringmain preview`: what would this connector do? Over given records (`--input`) without brokers, or
 //! live, without writing anything.
 
-mod fields;
 #[cfg(test)]
 mod fuzz;
 mod head;
-mod hints;
 mod input;
 mod live;
 mod offline;
@@ -13,7 +11,6 @@ mod output;
 mod pipe;
 mod render;
 mod setup;
-mod style;
 
 use std::path::PathBuf;
 use std::time::Duration;

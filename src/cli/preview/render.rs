@@ -1,15 +1,10 @@
-//! The way of one record, for a person or as a JSON object.
+//! The way of one record, for a person.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::{Value as Json, json};
-
-use super::fields::{Change, Field, changes, excerpt, fields};
-use super::hints::{hint, short};
 use super::output::without_package;
-use super::style::Style;
 use crate::api::ConnectRecord;
-use crate::task::preview::{Consumed, Fate, Origin, Produced, Trace};
+use crate::cli::style::Style;
+use crate::task::preview::{Fate, Origin, Produced, Trace};
+use crate::worker::preview::{Change, Field, changed, excerpt, fields, hint, short};
 
 /// Column in which the text of a line begins.
 const INDENT: &str = "            ";
@@ -87,11 +82,6 @@ fn place(origin: &Origin) -> String {
 
 fn line(field: &Field, style: Style) -> String {
     format!("{} = {}", style.cyan(&field.path), field.text)
-}
-
-fn changed(before: Option<&ConnectRecord>, after: &ConnectRecord) -> Vec<Change> {
-    let before = before.map(fields).unwrap_or_default();
-    changes(&before, &fields(after))
 }
 
 fn change_line(change: &Change, style: Style) -> String {
@@ -193,115 +183,12 @@ fn bytes_lines(
     lines
 }
 
-/// The record `number` as a JSON object.
-pub(super) fn object(trace: &Trace, number: u64) -> Json {
-    let mut object = match &trace.fate {
-        Fate::Written(produced) => json!({
-            "result": "record",
-            "written": {
-                "topic": &*produced.topic,
-                "partition": produced.partition,
-                "timestamp": produced.timestamp,
-                "key": base64(produced.key.as_deref()),
-                "value": base64(produced.value.as_deref()),
-                "headers": headers(&produced.headers),
-            },
-        }),
-        Fate::Delivered { record, text } => json!({
-            "result": "record",
-            "delivered": {
-                "topic": &*record.topic,
-                "partition": record.kafka_partition,
-                "timestamp": record.timestamp,
-                "text": text.as_deref().map(|text| String::from_utf8_lossy(text).into_owned()),
-                "fields": fields_json(record),
-            },
-        }),
-        Fate::Filtered { alias } => json!({"result": "filtered", "transform": &**alias}),
-        Fate::Failed { failed, alias } => {
-            let hint = hint(failed, alias.as_deref());
-            json!({
-                "result": "error",
-                "stage": failed.stage.name(),
-                "class": without_package(failed.error.java_class()),
-                "message": failed.error.message(),
-                "plugin": failed.plugin,
-                "transform": alias.as_deref(),
-                "hint": hint.map(|(key, fix)| json!({"key": key, "fix": fix})),
-            })
-        }
-    };
-    object["number"] = number.into();
-    object["read"] = read_json(&trace.origin);
-    object["fields"] = trace.entered.as_ref().map_or(Json::Null, fields_json);
-    let mut before = trace.entered.as_ref();
-    let mut steps = Vec::new();
-    for step in &trace.steps {
-        let changes: Vec<_> = changed(before, &step.record)
-            .iter()
-            .map(change_json)
-            .collect();
-        steps.push(json!({
-            "transform": &*step.alias,
-            "class": step.class,
-            "changes": changes,
-        }));
-        before = Some(&step.record);
-    }
-    object["steps"] = steps.into();
-    object
-}
-
-fn read_json(origin: &Origin) -> Json {
-    match origin {
-        Origin::Consumed(Consumed {
-            at,
-            offset,
-            timestamp,
-            key,
-            value,
-            headers: all,
-        }) => json!({
-            "topic": &*at.topic,
-            "partition": at.partition,
-            "offset": offset,
-            "timestamp": timestamp,
-            "key": base64(key.as_deref()),
-            "value": base64(value.as_deref()),
-            "headers": headers(all),
-        }),
-        Origin::Polled { partition, offset } => json!({
-            "sourcePartition": partition.as_deref(),
-            "sourceOffset": offset.as_deref(),
-        }),
-    }
-}
-
-fn fields_json(record: &ConnectRecord) -> Json {
-    let field = |field: Field| json!({"path": field.path, "text": field.text});
-    fields(record).into_iter().map(field).collect()
-}
-
-fn change_json(change: &Change) -> Json {
-    json!({"path": change.path, "before": change.before, "after": change.after})
-}
-
-fn base64(bytes: Option<&[u8]>) -> Json {
-    bytes.map_or(Json::Null, |bytes| BASE64.encode(bytes).into())
-}
-
-fn headers(headers: &[(String, Option<Vec<u8>>)]) -> Json {
-    let header =
-        |(name, value): &(String, Option<Vec<u8>>)| json!([name, base64(value.as_deref())]);
-    headers.iter().map(header).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::{ConnectError, SchemaAndValue, TopicPartition, Value};
     use crate::task::errors::Stage;
-    use crate::task::preview::{Failed, Step};
+    use crate::task::preview::{Consumed, Failed, Step};
 
     fn record(topic: &str) -> ConnectRecord {
         ConnectRecord {
@@ -380,30 +267,5 @@ mod tests {
         }
         let skipped = text(&trace(fate()), 1, true, Style::PLAIN);
         assert!(skipped.contains("the record is skipped"), "{skipped}");
-        let object = object(&trace(fate()), 3);
-        assert_eq!(object["number"], 3);
-        assert_eq!(object["hint"]["key"], "value.converter");
-        assert_eq!(object["class"], "DataException");
-    }
-
-    #[test]
-    fn a_machine_sees_the_same_with_whole_bytes() {
-        let fate = Fate::Written(Produced {
-            topic: "u".into(),
-            partition: None,
-            timestamp: None,
-            key: None,
-            value: Some(b"1".to_vec()),
-            headers: Vec::new(),
-        });
-        let object = object(&trace(fate), 1);
-        assert_eq!(object["written"]["value"], "MQ==");
-        assert_eq!(object["written"]["partition"], Json::Null);
-        assert_eq!(object["read"]["offset"], 41);
-        assert_eq!(object["read"]["headers"], json!([["h", "AA=="]]));
-        assert_eq!(
-            object["steps"][0]["changes"],
-            json!([{"path": "topic", "before": "\"t\"", "after": "\"u\""}])
-        );
     }
 }

@@ -12,7 +12,7 @@ use crate::config::worker::{self, Log, WorkerConfig, WorkerFile};
 use crate::config::{PluginConfig, Warning};
 use crate::herder::validation;
 use crate::plugins::Plugins;
-use crate::storage::OffsetStore;
+use crate::storage::{ActiveTopics, OffsetStore};
 use crate::worker::{EmbeddedAccess, KafkaAccess, LogAccess, WorkerShared};
 
 /// What the worker in Apache's `connect-standalone.properties` converts with.
@@ -111,6 +111,7 @@ impl Setup {
                 providers: worker.providers,
                 plugins,
                 offsets,
+                active_topics: ActiveTopics::default(),
                 log,
             }),
             connector,

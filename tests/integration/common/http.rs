@@ -34,13 +34,26 @@ pub(crate) fn try_request(method: &str, url: &str, body: Option<&Value>) -> Resu
 
 /// As [`try_request`], with any text as a body that claims to be JSON.
 pub(crate) fn try_text(method: &str, url: &str, body: Option<&str>) -> Result<Answer, String> {
+    try_with(method, url, &[], body)
+}
+
+/// As [`try_text`], with further headers.
+pub(crate) fn try_with(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+) -> Result<Answer, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
         .timeout_global(Some(Duration::from_secs(100)))
         .build()
         .into();
-    let request = ureq::http::Request::builder().method(method).uri(url);
+    let mut request = ureq::http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
     let answer = match body {
         Some(text) => {
             let request = request.header("content-type", "application/json");

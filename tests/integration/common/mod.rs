@@ -11,6 +11,7 @@
     reason = "a box of tools; not each one is in use at any time"
 )]
 
+pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod kafka;
 pub(crate) mod lines;

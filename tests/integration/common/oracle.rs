@@ -1,6 +1,7 @@
 //! Apache's own Connect worker, which says what is right.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -22,6 +23,16 @@ impl ConnectOracle {
     /// Puts its own plugins before those of `plugin.path`; adds `listeners` and, when absent,
     /// `offset.storage.file.filename`.
     pub(crate) fn start(kafka: &Kafka, worker: &Properties, connectors: &[Properties]) -> Self {
+        Self::start_as(kafka.java(256, "INFO"), kafka, worker, connectors)
+    }
+
+    /// As [`ConnectOracle::start`], by a `java` with options or jars of its own.
+    pub(crate) fn start_as(
+        mut java: Command,
+        kafka: &Kafka,
+        worker: &Properties,
+        connectors: &[Properties],
+    ) -> Self {
         let dir = scratch_dir("oracle");
         let port = free_port();
         let own = kafka.plugin_path().display().to_string();
@@ -38,7 +49,6 @@ impl ConnectOracle {
             let offsets = dir.path().join("connect.offsets");
             worker = worker.set("offset.storage.file.filename", offsets.display());
         }
-        let mut java = kafka.java(256, "INFO");
         java.arg("org.apache.kafka.connect.cli.ConnectStandalone")
             .arg(worker.write(&dir.path().join("worker.properties")));
         for (index, connector) in connectors.iter().enumerate() {
@@ -51,7 +61,9 @@ impl ConnectOracle {
                 oracle.process.try_wait().is_none(),
                 "Apache's Connect ended"
             );
-            http::try_request("GET", &oracle.url("/health"), None).is_ok_and(|a| a.status == 200)
+            // It may ask for a password.
+            http::try_request("GET", &oracle.url("/health"), None)
+                .is_ok_and(|answer| matches!(answer.status, 200 | 401))
         });
         for connector in connectors {
             oracle.wait_until_running(connector.get("name").unwrap());

@@ -112,6 +112,18 @@ impl Kafka {
         self.run_tool("topics", tool, b"");
     }
 
+    /// `kafka-configs` for a user of both SCRAM mechanisms, one at a time: the broker wants it so.
+    pub(crate) fn set_scram_password(&self, bootstrap: &str, user: &str, password: &str) {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let mut tool = self.tool("kafka.admin.ConfigCommand");
+            let setting = format!("{mechanism}=[password={password}]");
+            tool.args(["--bootstrap-server", bootstrap, "--alter"])
+                .args(["--add-config", &setting])
+                .args(["--entity-type", "users", "--entity-name", user]);
+            self.run_tool("configs", tool, b"");
+        }
+    }
+
     /// `kafka-topics --alter --partitions`.
     pub(crate) fn set_partitions(&self, bootstrap: &str, topic: &str, total: i32) {
         let mut tool = self.tool("org.apache.kafka.tools.TopicCommand");
