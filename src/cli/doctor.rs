@@ -5,6 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Exit, print_error, print_line};
+use crate::clients::CommonClientConfig;
+use crate::config::clients::worker_admin;
 use crate::config::worker::{self, Log};
 use crate::kafka;
 use crate::shard::{
@@ -42,10 +44,13 @@ pub(super) fn run(worker: Option<&Path>, bootstrap_servers: Option<&str>) -> Exi
     check_runtime(&mut report);
     check_limits(&mut report);
     let brokers = match (bootstrap_servers, worker) {
-        (Some(list), _) => list
-            .split(',')
-            .map(|server| server.trim().to_owned())
-            .collect(),
+        (Some(list), _) => Some(CommonClientConfig {
+            bootstrap_servers: list
+                .split(',')
+                .map(|server| server.trim().to_owned())
+                .collect(),
+            ..CommonClientConfig::default()
+        }),
         (None, Some(path)) => match brokers_of(path, &mut report) {
             Ok(brokers) => brokers,
             Err(exit) => return exit,
@@ -55,10 +60,10 @@ pub(super) fn run(worker: Option<&Path>, bootstrap_servers: Option<&str>) -> Exi
                 "brokers",
                 "not checked; name a worker file or --bootstrap-servers",
             );
-            Vec::new()
+            None
         }
     };
-    if !brokers.is_empty() {
+    if let Some(brokers) = brokers {
         check_brokers(&mut report, brokers);
     }
     if report.healthy {
@@ -116,7 +121,8 @@ fn check_limits(report: &mut Report) {
     }
 }
 
-fn brokers_of(path: &Path, report: &mut Report) -> Result<Vec<String>, Exit> {
+/// How the worker's own clients reach its brokers; `None` with an embedded log.
+fn brokers_of(path: &Path, report: &mut Report) -> Result<Option<CommonClientConfig>, Exit> {
     let file = worker::load(path).map_err(|error| {
         print_error(&error.to_string());
         Exit::Usage
@@ -126,16 +132,24 @@ fn brokers_of(path: &Path, report: &mut Report) -> Result<Vec<String>, Exit> {
     }
     report.fine("worker file", &format!("{} can be used", path.display()));
     match file.config.log {
-        Log::Kafka(brokers) => Ok(brokers),
+        Log::Kafka(_) => match worker_admin(&file.config.originals) {
+            Ok(admin) => Ok(Some(admin.common)),
+            Err(problems) => {
+                for problem in problems {
+                    print_error(&problem.message);
+                }
+                Err(Exit::Usage)
+            }
+        },
         Log::Embedded(dir) => {
             report.fine("log", &format!("embedded in {}", dir.display()));
-            Ok(Vec::new())
+            Ok(None)
         }
     }
 }
 
-fn check_brokers(report: &mut Report, brokers: Vec<String>) {
-    let list = brokers.join(",");
+fn check_brokers(report: &mut Report, brokers: CommonClientConfig) {
+    let list = brokers.bootstrap_servers.join(",");
     let (sender, receiver) = mpsc::channel();
     let ran = shard::run(RuntimeKind::Epoll, None, async move {
         // The receiver outlives this future.

@@ -1,7 +1,9 @@
 //! The command: arguments, logs, signals, exit codes, and putting the rooms together.
 //!
-//! Exit codes: 0 clean stop, 1 failure, 2 bad usage or configuration.
+//! Exit codes: 0 clean stop, 1 failure, 2 bad usage or configuration; of `ctl` also 3 and 4.
 
+mod completions;
+mod ctl;
 mod doctor;
 mod logging;
 mod plugins;
@@ -9,6 +11,7 @@ mod preview;
 mod progress;
 mod signals;
 mod standalone;
+mod style;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,6 +33,10 @@ pub(crate) enum Exit {
     Failure,
     /// 2: arguments or configuration can't be used; the reason was printed.
     Usage,
+    /// 3: `ctl diff` found differences.
+    Differs,
+    /// 4: `ctl wait` waited in vain.
+    TimedOut,
 }
 
 impl From<Exit> for ExitCode {
@@ -38,6 +45,8 @@ impl From<Exit> for ExitCode {
             Exit::Clean => Self::SUCCESS,
             Exit::Failure => Self::from(1),
             Exit::Usage => Self::from(2),
+            Exit::Differs => Self::from(3),
+            Exit::TimedOut => Self::from(4),
         }
     }
 }
@@ -96,13 +105,20 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// List connectors and converters.
     Plugins,
+    /// Manage connectors at any Connect REST address, Apache's included.
+    Ctl(Box<ctl::CtlArgs>),
+    /// Print what a shell needs to complete commands, options and names of connectors.
+    Completions {
+        /// Shell.
+        shell: completions::Shell,
+    },
 }
 
 impl Command {
     /// The log level unless the user says otherwise: what a person asked for should not drown in logs.
     fn log_level(&self) -> &'static str {
         match self {
-            Self::Preview(_) => "warn",
+            Self::Preview(_) | Self::Ctl(_) => "warn",
             _ => "info",
         }
     }
@@ -110,20 +126,27 @@ impl Command {
 
 /// Runs the command with these plugins: the whole binary, for embedders as well.
 pub fn run(plugins: Plugins) -> ExitCode {
-    let args = arguments(std::env::args_os().collect());
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if completions::answer(<Cli as clap::CommandFactory>::command, &args) {
+        return Exit::Clean.into();
+    }
+    let args = arguments(args);
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let level = cli.log.log_level.as_deref();
     let level = level.unwrap_or(cli.command.log_level());
-    if let Err(reason) = logging::start(level, cli.log.log_format) {
-        print_error(&reason);
-        return Exit::Usage.into();
-    }
+    let loggers = match logging::start(level, cli.log.log_format) {
+        Ok(loggers) => loggers,
+        Err(reason) => {
+            print_error(&reason);
+            return Exit::Usage.into();
+        }
+    };
     let exit = match cli.command {
         Command::Standalone { worker, connectors } => {
-            standalone::run(plugins, &worker, &connectors, cli.log.progress)
+            standalone::run(plugins, &worker, &connectors, cli.log.progress, loggers)
         }
         Command::Distributed { .. } => {
             print_error(
@@ -137,6 +160,8 @@ pub fn run(plugins: Plugins) -> ExitCode {
         } => doctor::run(worker.as_deref(), bootstrap_servers.as_deref()),
         Command::Preview(args) => preview::run(plugins, args),
         Command::Plugins => plugins::print(&plugins),
+        Command::Ctl(args) => ctl::run(&args),
+        Command::Completions { shell } => completions::print(shell),
     };
     exit.into()
 }

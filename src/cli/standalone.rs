@@ -13,10 +13,11 @@ use crate::config::connector::warnings as connector_warnings;
 use crate::config::connector_file::{self, ConnectorFile, InitialState as FileState};
 use crate::config::worker::{self, Log, WorkerConfig, WorkerFile};
 use crate::herder::{Herder, HerderHandle, HerderSettings, InitialState};
+use crate::logging::Loggers;
 use crate::plugins::Plugins;
 use crate::rest::{RestContext, RestServer};
 use crate::shard::{Shards, TaskIo, affinity_cpus, choose_runtime, probe_io_uring};
-use crate::storage::OffsetStore;
+use crate::storage::{ActiveTopics, OffsetStore};
 use crate::worker::{
     EmbeddedAccess, KafkaAccess, LogAccess, MetricsRegistry, Worker, WorkerShared,
 };
@@ -28,13 +29,19 @@ const CLUSTER_RETRY: Duration = Duration::from_secs(1);
 const CLUSTER_LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a standalone worker until it is stopped.
-pub(super) fn run(plugins: Plugins, file: &Path, connectors: &[PathBuf], progress: When) -> Exit {
+pub(super) fn run(
+    plugins: Plugins,
+    file: &Path,
+    connectors: &[PathBuf],
+    progress: When,
+    loggers: Arc<Loggers>,
+) -> Exit {
     let (worker, connectors) = match read_files(&plugins, file, connectors) {
         Ok(files) => files,
         Err(exit) => return exit,
     };
     raise_open_files();
-    match boot(plugins, worker) {
+    match boot(plugins, worker, loggers) {
         Ok(booted) => booted.serve(&connectors, progress),
         Err(reason) => {
             print_error(&reason);
@@ -150,7 +157,7 @@ struct Booted {
     no_cluster: Arc<AtomicBool>,
 }
 
-fn boot(plugins: Plugins, file: WorkerFile) -> Result<Booted, String> {
+fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Booted, String> {
     let started = Instant::now();
     let config = file.config.clone();
     let shards = start_shards(&config)?;
@@ -167,6 +174,7 @@ fn boot(plugins: Plugins, file: WorkerFile) -> Result<Booted, String> {
         providers: file.providers,
         plugins,
         offsets,
+        active_topics: ActiveTopics::default(),
         log,
     });
     let cluster_id = Arc::new(OnceLock::new());
@@ -176,11 +184,9 @@ fn boot(plugins: Plugins, file: WorkerFile) -> Result<Booted, String> {
         .first()
         .cloned()
         .ok_or("there is no shard")?;
-    let metrics = MetricsRegistry::default();
+    let metrics = MetricsRegistry::new(config.metrics);
     let worker = Worker::new(Arc::clone(&shared), shards, metrics.clone());
-    let settings = HerderSettings {
-        graceful_timeout: config.shutdown_timeout,
-    };
+    let settings = HerderSettings::new(config.shutdown_timeout);
     let herder = Herder::start(worker, settings)
         .map_err(|error| format!("the herder's thread can't be made: {error}"))?;
     let (shared_too, id, failed, handle) = (
@@ -189,10 +195,14 @@ fn boot(plugins: Plugins, file: WorkerFile) -> Result<Booted, String> {
         Arc::clone(&no_cluster),
         herder.handle(),
     );
+    let for_previews = first.clone();
     first
         .start(move || find_cluster(shared_too, id, failed, handle))
         .map_err(|_| "the first shard takes no work".to_owned())?;
-    let context = Arc::new(RestContext::new(shared, cluster_id));
+    let context = RestContext::new(shared, cluster_id, for_previews)
+        .with_metrics(metrics.clone())
+        .with_loggers(loggers);
+    let context = Arc::new(context);
     let rest = RestServer::start(&config.rest, herder.handle(), Arc::clone(&context))
         .map_err(|error| error.to_string())?;
     tracing::info!(
