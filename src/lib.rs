@@ -11,7 +11,8 @@
 //!
 //! Who may use whom points down only:
 //! `main, cli → rest → herder → worker → task, plugins → storage → connectors, converters,
-//! transforms → config, kafka, embedded → clients → record, mapped → api, shard, metrics`.
+//! transforms → config, kafka, embedded → clients → record, mapped, tls → api, shard, metrics,
+//! logging`.
 
 pub mod api;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod converters;
 pub mod embedded;
 pub mod herder;
 pub mod kafka;
+pub mod logging;
 pub mod mapped;
 pub mod metrics;
 pub mod plugins;
@@ -30,6 +32,7 @@ pub mod rest;
 pub mod shard;
 pub mod storage;
 pub mod task;
+pub mod tls;
 pub mod transforms;
 pub mod worker;
 

@@ -47,8 +47,11 @@ pub struct ConnectorPlugin {
     pub connector: fn() -> Box<dyn Connector>,
     /// Task instances.
     pub tasks: TaskFactory,
-    /// Checks source offsets that a user stores through the REST API; without it any are taken.
+    /// Checks source offsets that a user stores through the REST API, and changes them where the
+    /// connector keeps them; without it any are taken, and the answer says that nobody confirmed them.
     pub alter_offsets: Option<AlterOffsets>,
+    /// The same for the offsets of a sink.
+    pub alter_sink_offsets: Option<AlterSinkOffsets>,
     /// Whether a source gives exactly-once delivery with a configuration; without it nobody knows.
     pub exactly_once: Option<ExactlyOnce>,
     /// Finds what the definitions of single keys cannot tell.
@@ -65,9 +68,24 @@ pub type FindProblems = fn(&ConfigMap) -> Vec<ConfigProblem>;
 pub type ExactlyOnce = fn(&ConfigMap) -> Result<bool, ConnectError>;
 
 /// Checks pairs of source partition and offset against a configuration; an offset of `None` removes it
-/// (Kafka: `SourceConnector.alterOffsets`).
+/// (Kafka: `SourceConnector.alterOffsets`). May block. An error of Java's class
+/// `java.lang.UnsupportedOperationException` says that the connector's offsets cannot be changed.
 pub type AlterOffsets =
     fn(&ConfigMap, &[(Option<SourceMap>, Option<SourceMap>)]) -> Result<(), ConnectError>;
+
+/// What shall become of a partition's committed offset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SinkOffset {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// Next offset to read; `None` removes it.
+    pub offset: Option<i64>,
+}
+
+/// As [`AlterOffsets`], for a sink (Kafka: `SinkConnector.alterOffsets`).
+pub type AlterSinkOffsets = fn(&ConfigMap, &[SinkOffset]) -> Result<(), ConnectError>;
 
 impl ConnectorPlugin {
     /// A plugin of version [`PLUGIN_VERSION`] without aliases and hooks.
@@ -87,6 +105,7 @@ impl ConnectorPlugin {
             connector,
             tasks,
             alter_offsets: None,
+            alter_sink_offsets: None,
             exactly_once: None,
             problems: None,
             further_keys: None,
@@ -115,13 +134,16 @@ const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[
             TaskFactory::Source(|| Box::<file_stream::FileStreamSourceTask>::default()),
         )
     },
-    ConnectorPlugin::new(
-        file_stream::SINK_CLASS,
-        file_stream::SINK_TASK_CLASS,
-        file_stream::sink_config,
-        || Box::<file_stream::FileStreamSink>::default(),
-        TaskFactory::Sink(|| Box::<file_stream::FileStreamSinkTask>::default()),
-    ),
+    ConnectorPlugin {
+        alter_sink_offsets: Some(|_, _| Ok(())),
+        ..ConnectorPlugin::new(
+            file_stream::SINK_CLASS,
+            file_stream::SINK_TASK_CLASS,
+            file_stream::sink_config,
+            || Box::<file_stream::FileStreamSink>::default(),
+            TaskFactory::Sink(|| Box::<file_stream::FileStreamSinkTask>::default()),
+        )
+    },
     ConnectorPlugin {
         alter_offsets: Some(mirror::alter_offsets),
         problems: Some(mirror::problems),
@@ -144,13 +166,16 @@ const BUILTIN_CONNECTORS: &[ConnectorPlugin] = &[
             TaskFactory::Source(|| Box::<datagen::DatagenTask>::default()),
         )
     },
-    ConnectorPlugin::new(
-        null_sink::CLASS,
-        null_sink::TASK_CLASS,
-        null_sink::config_def,
-        || Box::<null_sink::NullSink>::default(),
-        TaskFactory::Sink(|| Box::<null_sink::NullSinkTask>::default()),
-    ),
+    ConnectorPlugin {
+        alter_sink_offsets: Some(|_, _| Ok(())),
+        ..ConnectorPlugin::new(
+            null_sink::CLASS,
+            null_sink::TASK_CLASS,
+            null_sink::config_def,
+            || Box::<null_sink::NullSink>::default(),
+            TaskFactory::Sink(|| Box::<null_sink::NullSinkTask>::default()),
+        )
+    },
     ConnectorPlugin::new(
         verifiable::SOURCE_CLASS,
         verifiable::SOURCE_TASK_CLASS,

@@ -19,8 +19,8 @@ const LAYERS: &[&[&str]] = &[
     &["connectors", "converters", "transforms"],
     &["config", "kafka", "embedded"],
     &["clients"],
-    &["record", "mapped"],
-    &["shard", "metrics"],
+    &["record", "mapped", "tls"],
+    &["shard", "metrics", "logging"],
     &["api"],
     // What the fuzz targets share; in test builds alone.
     &["fuzz"],

@@ -18,17 +18,21 @@ mod file;
 mod fuzz;
 #[cfg(test)]
 mod kafka_keys;
+mod mask;
 pub mod properties;
 pub mod provider;
 mod reference;
 pub mod unknown;
+mod version_range;
 pub mod worker;
 
 pub use connector::ConnectorConfig;
 pub use error::ConfigError;
 pub use file::MAX_FILE_BYTES;
+pub use mask::Mask;
 pub use reference::{PluginKeys, reference};
 pub use unknown::Warning;
+pub use version_range::{InvalidRange, VersionRange};
 pub use worker::{PluginConfig, WorkerConfig};
 
 use crate::api::ConfigMap;

@@ -59,7 +59,36 @@ pub fn reference(steps: &[PluginKeys]) -> String {
     ] {
         client(&mut out, kind, title, note);
     }
+    let keys = clients::keys(ClientKind::Producer);
+    let security: Vec<&ConfigKey> = keys
+        .iter()
+        .filter(|key| key.support == Support::Used && is_security(&key.key))
+        .map(|key| &key.key)
+        .collect();
+    head(
+        &mut out,
+        "Security of clients",
+        "The same for producers, consumers and admin clients, below the prefixes of each.",
+    );
+    for key in security {
+        write_line(&mut out, &row(key));
+    }
+    let ignored: Vec<String> = keys
+        .iter()
+        .filter(|key| key.support == Support::Ignored && is_security(&key.key))
+        .map(|key| format!("`{}`", key.key.name))
+        .collect();
+    let names = ignored.join(", ");
+    write_line(
+        &mut out,
+        &format!("\nAccepted without effect, with a warning: {names}."),
+    );
     out
+}
+
+/// Whether a key is one of many that say the same for every client.
+fn is_security(key: &ConfigKey) -> bool {
+    key.name.starts_with("ssl.") || key.name.starts_with("sasl.")
 }
 
 fn connectors(out: &mut String, steps: &[PluginKeys]) {
@@ -67,6 +96,15 @@ fn connectors(out: &mut String, steps: &[PluginKeys]) {
     let sink = connector::connector_def(ConnectorKind::Sink);
     let shared = source.keys().filter(|key| sink.contains(&key.name));
     table(out, "Connectors", "", shared);
+    let listed = ConfigMap::from_iter([("errors.restart.policy".to_owned(), None)]);
+    let restarts = connector::enriched_def(ConnectorKind::Sink, &listed, None);
+    let restarts = restarts.keys().filter(|key| !sink.contains(&key.name));
+    table(
+        out,
+        "Restarts of failed tasks",
+        "Kafka has none of these; validation shows them when one of them is set.",
+        restarts,
+    );
     let own = source.keys().filter(|key| !sink.contains(&key.name));
     table(out, "Source connectors, besides", "", own);
     let own = sink.keys().filter(|key| !source.contains(&key.name));
@@ -116,7 +154,7 @@ fn client(out: &mut String, kind: ClientKind, title: &str, note: &str) {
     let keys = clients::keys(kind);
     let used: ConfigDef = keys
         .iter()
-        .filter(|key| key.support == Support::Used)
+        .filter(|key| key.support == Support::Used && !is_security(&key.key))
         .fold(ConfigDef::new(), |def, key| def.define(key.key.clone()));
     table(out, title, note, used.keys());
     let names = |wanted: fn(Support) -> bool| -> Vec<String> {
@@ -139,20 +177,21 @@ fn client(out: &mut String, kind: ClientKind, title: &str, note: &str) {
         write_line(out, &format!("* `{}`: {value}; {why}.", key.key.name));
     }
     let ignored = names(|support| support == Support::Ignored);
-    let (tls, others): (Vec<_>, Vec<_>) = ignored
+    let others: Vec<String> = ignored
         .into_iter()
-        .partition(|name| name.starts_with("`ssl.") || name.starts_with("`sasl."));
+        .filter(|name| !name.starts_with("`ssl.") && !name.starts_with("`sasl."))
+        .collect();
     write_line(
         out,
         &format!(
-            "\nAccepted without effect, with a warning: {}, and the {} keys `ssl.*` and `sasl.*`.\n",
-            others.join(", "),
-            tls.len()
+            "\nAccepted without effect, with a warning: {}. `ssl.*` and `sasl.*` stand in \
+             [security](#security-of-clients).\n",
+            others.join(", ")
         ),
     );
 }
 
-fn table<'a>(out: &mut String, title: &str, note: &str, keys: impl Iterator<Item = &'a ConfigKey>) {
+fn head(out: &mut String, title: &str, note: &str) {
     write_line(out, &format!("## {title}\n"));
     if !note.is_empty() {
         write_line(out, &format!("{note}\n"));
@@ -160,9 +199,12 @@ fn table<'a>(out: &mut String, title: &str, note: &str, keys: impl Iterator<Item
     out.push_str(
         "| Key | Type | Default | Valid | Importance | Meaning |\n|---|---|---|---|---|---|\n",
     );
+}
+
+fn table<'a>(out: &mut String, title: &str, note: &str, keys: impl Iterator<Item = &'a ConfigKey>) {
+    head(out, title, note);
     // TLS keys are many and say nothing new.
-    let (tls, keys): (Vec<_>, Vec<_>) =
-        keys.partition(|key| key.name.starts_with("ssl.") || key.name.starts_with("sasl."));
+    let (tls, keys): (Vec<_>, Vec<_>) = keys.partition(|key| is_security(key));
     for key in keys {
         write_line(out, &row(key));
     }

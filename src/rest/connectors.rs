@@ -5,10 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::response::{Failure, Response};
 use super::router::{Query, Router};
-use super::{entities, json_body};
+use super::{entities, json_body, metrics, stalls};
 use crate::api::ConfigMap;
-use crate::herder::InitialState;
-use crate::herder::validation::Validation;
+use crate::herder::{HerderError, InitialState};
 
 /// What stays as it is in the path of a `Location`.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -36,6 +35,11 @@ pub(super) fn list(router: &Router, query: &Query) -> Result<Response, Failure> 
     if expand.is_empty() {
         return Ok(Response::json(200, &json!(names)));
     }
+    // Read once for all of them.
+    let measured = match expand.contains(&"metrics") {
+        true => metrics::of_connectors(router)?,
+        false => Map::new(),
+    };
     let mut all = Map::new();
     'connectors: for name in names {
         let mut members = Map::new();
@@ -46,6 +50,11 @@ pub(super) fn list(router: &Router, query: &Query) -> Result<Response, Failure> 
                     status.map(|status| entities::state_info(&status, &router.worker_id))
                 }
                 "info" => router.herder.info(&name).map(|info| entities::info(&info)),
+                // Of Ringmain alone.
+                "metrics" => {
+                    let found = measured.get(&name).cloned();
+                    found.ok_or_else(|| HerderError::NotFound(name.clone()))
+                }
                 unknown => {
                     tracing::info!(expand = unknown, "Ignoring unknown expansion type");
                     continue;
@@ -94,7 +103,13 @@ pub(super) fn put_config(router: &Router, name: &str, body: &[u8]) -> Result<Res
 pub(super) fn patch_config(router: &Router, name: &str, body: &[u8]) -> Result<Response, Failure> {
     let patch = json_body::config_map(body).map_err(|text| Failure::new(500, text))?;
     let mut config = router.herder.info(name)?.config;
-    for (key, value) in patch.ok_or_else(no_config)? {
+    let no_patch = || {
+        null_pointer(
+            "java.util.Map.forEach(java.util.function.BiConsumer)",
+            "patch",
+        )
+    };
+    for (key, value) in patch.ok_or_else(no_patch)? {
         match value {
             None => {
                 config.shift_remove(&key);
@@ -127,13 +142,12 @@ fn created(router: &Router, name: &str, info: &Value) -> Response {
 /// Fills the name in, or refuses another one.
 fn name_in_config(name: &str, config: &mut ConfigMap) -> Result<(), Failure> {
     match config.get("name") {
-        None => {
+        None | Some(None) => {
             config.insert("name".to_owned(), Some(name.to_owned()));
             Ok(())
         }
         Some(Some(other)) if other == name => Ok(()),
-        Some(other) => {
-            let other = other.as_deref().unwrap_or("null");
+        Some(Some(other)) => {
             let message = format!(
                 "Connector name configuration ({other}) doesn't match connector name in the URL ({name})"
             );
@@ -142,21 +156,14 @@ fn name_in_config(name: &str, config: &mut ConfigMap) -> Result<(), Failure> {
     }
 }
 
-fn validate(router: &Router, config: &ConfigMap) -> Result<(), Failure> {
-    let infos = validation(router).validate(config)?;
+pub(super) fn validate(router: &Router, config: &ConfigMap) -> Result<(), Failure> {
+    let infos = router
+        .validator
+        .validate(config, router.herder.limits().request)?;
     if infos.error_count() > 0 {
         return Err(Failure::new(400, infos.to_string()));
     }
     Ok(())
-}
-
-pub(super) fn validation(router: &Router) -> Validation<'_> {
-    let shared = &router.context.shared;
-    Validation {
-        plugins: &shared.plugins,
-        worker: &shared.config,
-        providers: &shared.providers,
-    }
 }
 
 pub(super) fn no_config() -> Failure {
@@ -164,7 +171,7 @@ pub(super) fn no_config() -> Failure {
 }
 
 /// What Apache answers when a body or its config is null.
-fn null_pointer(call: &str, variable: &str) -> Failure {
+pub(super) fn null_pointer(call: &str, variable: &str) -> Failure {
     let message = format!("Cannot invoke \"{call}\" because \"{variable}\" is null");
     Failure::new(500, message)
 }
@@ -186,10 +193,9 @@ pub(super) fn delete(router: &Router, name: &str) -> Result<Response, Failure> {
 
 pub(super) fn status(router: &Router, name: &str) -> Result<Response, Failure> {
     let status = router.herder.status(name)?;
-    Ok(Response::json(
-        200,
-        &entities::state_info(&status, &router.worker_id),
-    ))
+    let mut status = entities::state_info(&status, &router.worker_id);
+    stalls::in_status(router, name, &mut status);
+    Ok(Response::json(200, &status))
 }
 
 pub(super) fn tasks(router: &Router, name: &str) -> Result<Response, Failure> {
@@ -202,8 +208,7 @@ pub(super) fn task_status(router: &Router, name: &str, task: i32) -> Result<Resp
     let none = || Failure::new(404, format!("No status found for task {name}-{task}"));
     let task = u32::try_from(task).map_err(|_| none())?;
     let state = router.herder.task_status(name, task)?;
-    Ok(Response::json(
-        200,
-        &entities::task_state(&state, &router.worker_id),
-    ))
+    let mut status = entities::task_state(&state, &router.worker_id);
+    stalls::in_task_status(router, name, task, &mut status);
+    Ok(Response::json(200, &status))
 }

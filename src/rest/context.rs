@@ -3,24 +3,51 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::worker::WorkerShared;
+use crate::logging::Loggers;
+use crate::shard::ShardHandle;
+use crate::worker::{MetricsRegistry, WorkerShared};
 
 /// What the REST API knows of its worker. Shared by all handler threads.
 #[derive(Debug)]
 pub struct RestContext {
     pub(super) shared: Arc<WorkerShared>,
     pub(super) cluster_id: Arc<OnceLock<String>>,
+    /// Where connectors are looked at that do not exist.
+    pub(super) shard: ShardHandle,
+    pub(super) metrics: MetricsRegistry,
+    pub(super) loggers: Arc<Loggers>,
     ready: AtomicBool,
 }
 
 impl RestContext {
     /// A worker that is still starting up; `cluster_id` is set by whoever finds it.
-    pub fn new(shared: Arc<WorkerShared>, cluster_id: Arc<OnceLock<String>>) -> Self {
+    pub fn new(
+        shared: Arc<WorkerShared>,
+        cluster_id: Arc<OnceLock<String>>,
+        shard: ShardHandle,
+    ) -> Self {
         Self {
             shared,
             cluster_id,
+            shard,
+            metrics: MetricsRegistry::default(),
+            loggers: Arc::new(Loggers::none()),
             ready: AtomicBool::new(false),
         }
+    }
+
+    /// The same with the metrics of the worker.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: MetricsRegistry) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// The same with log levels that can be changed.
+    #[must_use]
+    pub fn with_loggers(mut self, loggers: Arc<Loggers>) -> Self {
+        self.loggers = loggers;
+        self
     }
 
     /// The connectors of the command line were created: `/health` says so from now on.

@@ -1,12 +1,16 @@
 //! The shapes of answers, members in Kafka's order (contract 1.4 to 1.8).
 
+use std::time::Instant;
+
 use serde_json::{Map, Value, json};
 
 use crate::api::config_def::{ConfigKey, ConfigValue};
 use crate::herder::validation::ConfigInfos;
-use crate::herder::{ConnectorInfo, ConnectorState, ConnectorStateInfo, TaskInfo, TaskState};
+use crate::herder::{
+    ConnectorInfo, ConnectorState, ConnectorStateInfo, TaskInfo, TaskRestarts, TaskState, instant,
+};
 use crate::plugins::PLUGIN_VERSION;
-use crate::worker::ConnectorTaskId;
+use crate::worker::{ConnectorTaskId, Ongoing};
 
 pub(super) fn info(info: &ConnectorInfo) -> Value {
     let tasks: Vec<Value> = info.tasks.iter().map(task_id).collect();
@@ -34,7 +38,7 @@ pub(super) fn state_info(status: &ConnectorStateInfo, worker_id: &str) -> Value 
         .collect();
     json!({
         "name": status.name,
-        "connector": state(status.state, status.trace.as_deref(), worker_id),
+        "connector": state(status.state, status.trace.as_deref(), status.hanging, worker_id),
         "tasks": tasks,
         "type": status.kind.name(),
     })
@@ -43,17 +47,45 @@ pub(super) fn state_info(status: &ConnectorStateInfo, worker_id: &str) -> Value 
 pub(super) fn task_state(task: &TaskState, worker_id: &str) -> Value {
     let mut members = Map::new();
     members.insert("id".to_owned(), json!(task.id));
-    members.extend(state(task.state, task.trace.as_deref(), worker_id));
+    let state = state(task.state, task.trace.as_deref(), task.hanging, worker_id);
+    members.extend(state);
+    if let Some(restarts) = &task.restarts {
+        members.insert("restarts".to_owned(), task_restarts(restarts));
+    }
     Value::Object(members)
 }
 
-fn state(state: ConnectorState, trace: Option<&str>, worker_id: &str) -> Map<String, Value> {
+/// There only where a policy had a task started again, or will.
+fn task_restarts(restarts: &TaskRestarts) -> Value {
+    let left = restarts.due.map(|due| {
+        let left = due.saturating_duration_since(Instant::now()).as_millis();
+        u64::try_from(left).unwrap_or(u64::MAX)
+    });
+    json!({
+        "count": restarts.count,
+        "in_a_row": restarts.in_row,
+        "last_reason": restarts.last_reason,
+        "next_in_ms": left,
+    })
+}
+
+fn state(
+    state: ConnectorState,
+    trace: Option<&str>,
+    hanging: Option<Ongoing>,
+    worker_id: &str,
+) -> Map<String, Value> {
     let mut members = Map::new();
     members.insert("state".to_owned(), json!(state.name()));
     members.insert("worker_id".to_owned(), json!(worker_id));
     members.insert("version".to_owned(), json!(PLUGIN_VERSION));
     if let Some(trace) = trace.filter(|trace| !trace.is_empty()) {
         members.insert("trace".to_owned(), json!(trace));
+    }
+    // Beyond Kafka's members, and only where something hangs.
+    if let Some(Ongoing { call, since }) = hanging {
+        let hanging = json!({"call": call, "since": instant(since)});
+        members.insert("hanging".to_owned(), hanging);
     }
     members
 }

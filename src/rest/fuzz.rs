@@ -8,6 +8,7 @@ use crate::fuzz::{bounded, mutated, samples, search};
 const BODIES: &[&str] = &[
     r#"{"name":"c","config":{"connector.class":"FileStreamSink","tasks.max":1,"x":null,"y":1.50,"z":true},"initial_state":"PAUSED"}"#,
     r#"{"connector.class":"FileStreamSink","topics":"a\u0041\ud83d\ude00","file":"/tmp/\\x"}"#,
+    r#"{"offsets":[{"partition":{"kafka_topic":"t","kafka_partition":"1"},"offset":{"kafka_offset":2}},{"partition":{"a":[1]},"offset":null}]}"#,
     "null",
     r#"["a",{"b":[1,2e3]}]"#,
 ];
@@ -22,7 +23,13 @@ fn a_damaged_body_is_a_request_or_an_error_that_says_where() {
             let request = bounded(bytes.len(), || {
                 json_body::create_request(&bytes).map(|_| ())
             })?;
-            for error in [map.err(), request.err()].into_iter().flatten() {
+            let offsets = bounded(bytes.len(), || {
+                json_body::connector_offsets(&bytes).map(|_| ())
+            })?;
+            for error in [map.err(), request.err(), offsets.err()]
+                .into_iter()
+                .flatten()
+            {
                 prop_assert!(!error.is_empty() && error.len() < 4096 + 8 * bytes.len());
             }
             Ok(())

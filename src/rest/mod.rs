@@ -1,8 +1,8 @@
 //! The REST API: Kafka Connect's paths, statuses and texts (contract 1).
 //!
 //! ```text
-//! client → front (accept, bounds, strict heads) → backend (tiny_http on a private socket, 4 handlers)
-//!        → router → resource → herder
+//! client → front (accept, bounds, strict heads) → backend (tiny_http on a private socket, 4 to 64 handlers)
+//!        → router → auth → resource → herder
 //! ```
 //!
 //! The front faces the network with threads of its own and hands over requests that are whole and
@@ -10,41 +10,59 @@
 //! each with a deadline; they hold no lock meanwhile. `response.rs` is the one place where errors
 //! become statuses. Nothing here runs on a shard.
 //!
+//! `GET /ui` is a page that uses the same API (`ui/`).
+//!
 //! The room uses the herder and what lies below it. Without `listeners` it listens on the loopback
 //! interface alone, where Kafka listens on all: nobody shall reach an unguarded API by default.
 
+mod auth;
 mod backend;
 mod connectors;
 mod context;
+mod cors;
 mod entities;
 mod error;
 mod front;
 #[cfg(test)]
 mod fuzz;
+#[cfg(test)]
+mod hang_tests;
 mod header_rules;
 mod json_body;
 mod lifecycle;
 mod listen;
+mod loggers;
+mod metrics;
+mod offsets;
 mod plugins;
+mod preview;
 mod response;
 mod root;
 mod router;
+mod stalls;
+#[cfg(test)]
+mod state_tests;
 #[cfg(test)]
 mod tests;
+mod topics;
+mod ui;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 pub use context::RestContext;
 pub use error::RestError;
 
+use self::auth::Guard;
 use self::backend::Backend;
+use self::cors::Cors;
 use self::front::{Front, FrontSettings};
 use self::header_rules::HeaderRules;
-use self::router::{Cors, Router};
+use self::router::{AdminPlace, Router};
 use crate::config::worker::RestConfig;
 use crate::herder::HerderHandle;
+use crate::herder::validation::Validator;
 
 /// The running REST API.
 #[derive(Debug)]
@@ -74,28 +92,38 @@ impl RestServer {
     ) -> Result<Self, RestError> {
         let headers = HeaderRules::parse(&config.response_headers);
         let headers = headers.map_err(|reason| RestError::Headers { reason })?;
+        let cors = Cors::parse(&config.allow_origin, &config.allow_methods);
+        let cors = cors.map_err(|reason| RestError::Cors { reason })?;
+        let kafka_opts = std::env::var("KAFKA_OPTS").ok();
+        let guard = Guard::load(config, kafka_opts.as_deref())?;
         let bound = listen::bind(config)?;
-        let worker_id = listen::advertised(config, &bound);
-        let scheme = config.advertised_listener.as_deref().unwrap_or("http");
+        let advertised = listen::advertised(config, &bound);
         let router = Router {
+            validator: Validator::new(Arc::clone(&context.shared)),
             herder,
             context,
-            base_url: format!("{scheme}://{worker_id}"),
-            worker_id: worker_id.clone(),
-            cors: Cors {
-                origins: config.allow_origin.clone(),
-                methods: config.allow_methods.clone(),
-            },
+            base_url: advertised.url(),
+            worker_id: advertised.address.clone(),
+            cors,
             headers,
+            guard,
+            admin: match config.admin_listeners.as_deref() {
+                None => AdminPlace::Main,
+                Some([]) => AdminPlace::Nowhere,
+                Some(_) => AdminPlace::Own,
+            },
             waiting: AtomicUsize::new(0),
+            previewing: AtomicBool::new(false),
         };
         let backend = Backend::start(router)?;
-        let listeners = bound.into_iter().map(|bound| bound.listener).collect();
-        let front = Front::start(listeners, backend, settings)?;
-        Ok(Self { front, worker_id })
+        let front = Front::start(bound, backend, settings)?;
+        Ok(Self {
+            front,
+            worker_id: advertised.address,
+        })
     }
 
-    /// Where it listens, one address per listener.
+    /// Where it listens: one address per listener, those of the admin API last.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.front.addresses()
     }

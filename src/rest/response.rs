@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::header_rules::Headers;
 use crate::herder::HerderError;
-use crate::herder::validation::ValidationError;
+use crate::herder::validation::Unvalidated;
 
 /// An answer to a request. Header values come from constants and percent-encoded texts alone.
 #[derive(Debug)]
@@ -79,15 +79,23 @@ impl From<HerderError> for Failure {
             HerderError::NotFound(_) => 404,
             HerderError::AlreadyExists(_) | HerderError::Conflict(_) => 409,
             HerderError::BadRequest(_) => 400,
-            HerderError::Failed(_) | HerderError::Timeout | HerderError::ShuttingDown => 500,
+            HerderError::Failed(_) | HerderError::Timeout(_) | HerderError::ShuttingDown => 500,
         };
         Self::new(status, error.to_string())
     }
 }
 
-impl From<ValidationError> for Failure {
-    fn from(error: ValidationError) -> Self {
-        Self::new(400, error.to_string())
+impl From<Unvalidated> for Failure {
+    fn from(error: Unvalidated) -> Self {
+        match error {
+            Unvalidated::Impossible(error) => Self::new(400, error.to_string()),
+            Unvalidated::Timeout(Some(stage)) => {
+                Self::new(500, format!("Request timed out. {}.", stage.summary()))
+            }
+            Unvalidated::Timeout(None) | Unvalidated::Failed(_) => {
+                Self::new(500, error.to_string())
+            }
+        }
     }
 }
 
@@ -99,6 +107,8 @@ pub(super) fn reason(status: u16) -> &'static str {
         202 => "Accepted",
         204 => "No Content",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         406 => "Not Acceptable",

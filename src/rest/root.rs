@@ -7,10 +7,11 @@ use serde_json::json;
 
 use super::response::Response;
 use super::router::Router;
+use super::stalls;
 use crate::plugins::PLUGIN_VERSION;
 
 /// Kafka's commit of that version, as its own workers show it.
-const COMMIT: &str = "26b251a451ce941d";
+pub(super) const COMMIT: &str = "26b251a451ce941d";
 /// How long `/` waits for the cluster's id while the worker starts.
 const CLUSTER_ID_WAIT: Duration = Duration::from_secs(5);
 const CLUSTER_ID_POLL: Duration = Duration::from_millis(10);
@@ -55,5 +56,7 @@ pub(super) fn health(router: &Router) -> Response {
     } else {
         (503, "starting", "Worker is still starting up.")
     };
-    Response::json(status, &json!({"status": state, "message": message}))
+    let mut body = json!({"status": state, "message": message});
+    stalls::in_health(router, &mut body);
+    Response::json(status, &body)
 }

@@ -1,27 +1,65 @@
 //! Paths and methods to resources, with Jersey's rules about media types and methods.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use percent_encoding::percent_decode_str;
 
+use super::auth::{Authorization, Guard};
 use super::context::RestContext;
+use super::cors::Cors;
 use super::header_rules::HeaderRules;
-use super::response::{Failure, Response};
-use super::{connectors, lifecycle, plugins, root};
+use super::response::{Failure, JSON, Response};
+use super::{connectors, lifecycle, loggers, metrics, offsets, plugins, preview, root, topics, ui};
 use crate::herder::HerderHandle;
+use crate::herder::validation::Validator;
+
+/// Which listeners a request came over.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Surface {
+    /// Those of `listeners`.
+    #[default]
+    Main,
+    /// Those of `admin.listeners`.
+    Admin,
+}
+
+/// Where `/admin/…` is, by `admin.listeners` (Kafka: `RestServer.initializeResources`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AdminPlace {
+    /// Not set: beside everything else.
+    Main,
+    /// On listeners of its own, which have nothing else.
+    Own,
+    /// Empty: nowhere.
+    Nowhere,
+}
+
+impl AdminPlace {
+    fn serves(self, surface: Surface, is_admin: bool) -> bool {
+        match (self, surface) {
+            (_, Surface::Admin) => is_admin,
+            (Self::Main, Surface::Main) => true,
+            (Self::Own | Self::Nowhere, Surface::Main) => !is_admin,
+        }
+    }
+}
 
 /// A request that the front has checked.
 #[derive(Debug, Default)]
 pub(super) struct Request {
+    pub(super) surface: Surface,
     pub(super) method: String,
     /// Path and query as they were sent.
     pub(super) target: String,
     pub(super) content_type: Option<String>,
     pub(super) accept: Option<String>,
     pub(super) origin: Option<String>,
+    pub(super) authorization: Option<Authorization>,
     /// `Access-Control-Request-Method` of a preflight.
     pub(super) preflight: bool,
+    /// A browser sent it for a page of another site (`Sec-Fetch-Site`).
+    pub(super) cross_site: bool,
     pub(super) body: Vec<u8>,
 }
 
@@ -30,7 +68,7 @@ pub(super) struct Request {
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let decode = |part: &str| {
             let spaces = part.replace('+', " ");
             percent_decode_str(&spaces).decode_utf8_lossy().into_owned()
@@ -59,11 +97,14 @@ impl Query {
 enum Resource {
     Root,
     Health,
+    Metrics,
+    ConnectorMetrics(String),
     Connectors,
     Connector(String),
     Config(String),
     Status(String),
     Tasks(String),
+    Fence(String),
     TaskStatus(String, i32),
     TaskRestart(String, i32),
     Restart(String),
@@ -76,8 +117,10 @@ enum Resource {
     Plugins,
     PluginConfig(String),
     Validate(String),
+    Preview(String),
     Loggers,
     Logger(String),
+    Ui,
 }
 
 impl Resource {
@@ -88,11 +131,14 @@ impl Resource {
         Some(match parts.as_slice() {
             [] => Self::Root,
             ["health"] => Self::Health,
+            ["metrics"] => Self::Metrics,
+            ["connectors", _, "metrics"] => Self::ConnectorMetrics(name(1)),
             ["connectors"] => Self::Connectors,
             ["connectors", _] => Self::Connector(name(1)),
             ["connectors", _, "config"] => Self::Config(name(1)),
             ["connectors", _, "status"] => Self::Status(name(1)),
             ["connectors", _, "tasks"] => Self::Tasks(name(1)),
+            ["connectors", _, "fence"] => Self::Fence(name(1)),
             ["connectors", _, "tasks", id, "status"] => Self::TaskStatus(name(1), task(id)?),
             ["connectors", _, "tasks", id, "restart"] => Self::TaskRestart(name(1), task(id)?),
             ["connectors", _, "restart"] => Self::Restart(name(1)),
@@ -105,24 +151,40 @@ impl Resource {
             ["connector-plugins"] => Self::Plugins,
             ["connector-plugins", _, "config"] => Self::PluginConfig(name(1)),
             ["connector-plugins", _, "config", "validate"] => Self::Validate(name(1)),
+            ["connector-plugins", _, "preview"] => Self::Preview(name(1)),
             ["admin", "loggers"] => Self::Loggers,
             ["admin", "loggers", _] => Self::Logger(name(2)),
+            ["ui"] => Self::Ui,
             _ => return None,
         })
+    }
+
+    /// What its answers are.
+    fn media_type(&self) -> &'static str {
+        match self {
+            Self::Ui => "text/html",
+            _ => JSON,
+        }
+    }
+
+    fn is_admin(&self) -> bool {
+        matches!(self, Self::Loggers | Self::Logger(_))
     }
 
     fn methods(&self) -> &'static [&'static str] {
         match self {
             Self::Root
             | Self::Health
+            | Self::Metrics
+            | Self::ConnectorMetrics(_)
             | Self::Status(_)
-            | Self::Tasks(_)
             | Self::TaskStatus(..)
             | Self::Topics(_)
             | Self::Plugins
             | Self::Loggers
+            | Self::Ui
             | Self::PluginConfig(_) => &["HEAD", "GET", "OPTIONS"],
-            Self::Connectors => &["HEAD", "POST", "GET", "OPTIONS"],
+            Self::Connectors | Self::Tasks(_) => &["HEAD", "POST", "GET", "OPTIONS"],
             Self::Connector(_) => &["HEAD", "DELETE", "GET", "OPTIONS"],
             Self::Config(_) => &["HEAD", "GET", "OPTIONS", "PUT", "PATCH"],
             Self::Offsets(_) => &["HEAD", "DELETE", "GET", "OPTIONS", "PATCH"],
@@ -131,7 +193,9 @@ impl Resource {
             Self::Pause(_)
             | Self::Resume(_)
             | Self::Stop(_)
+            | Self::Fence(_)
             | Self::TopicsReset(_)
+            | Self::Preview(_)
             | Self::Validate(_) => &["OPTIONS", "PUT"],
         }
     }
@@ -142,58 +206,35 @@ impl Resource {
 pub(super) struct Router {
     pub(super) herder: HerderHandle,
     pub(super) context: Arc<RestContext>,
+    pub(super) validator: Arc<Validator>,
     /// `host:port` of the advertised URL.
     pub(super) worker_id: String,
     /// The advertised URL without a slash at its end.
     pub(super) base_url: String,
-    pub(super) cors: Cors,
+    /// Only with `access.control.allow.origin`.
+    pub(super) cors: Option<Cors>,
     pub(super) headers: HeaderRules,
+    pub(super) guard: Guard,
+    pub(super) admin: AdminPlace,
     /// Requests that wait for the cluster's id.
     pub(super) waiting: AtomicUsize,
-}
-
-/// `access.control.allow.origin` and `access.control.allow.methods`.
-#[derive(Debug, Default)]
-pub(super) struct Cors {
-    pub(super) origins: String,
-    pub(super) methods: String,
-}
-
-impl Cors {
-    fn allows(&self, origin: &str) -> bool {
-        let mut allowed = self.origins.split(',').map(str::trim);
-        allowed.any(|known| known == "*" || known.eq_ignore_ascii_case(origin))
-    }
+    /// A preview is running.
+    pub(super) previewing: AtomicBool,
 }
 
 impl Router {
     /// Answers one request. Never panics over what a request holds.
     pub(super) fn answer(&self, request: &Request) -> Response {
-        let allowed = request
-            .origin
-            .as_deref()
-            .filter(|origin| self.cors.allows(origin));
-        let is_preflight = request.preflight && request.method == "OPTIONS";
-        let mut response = match allowed.filter(|_| is_preflight) {
-            Some(_) => self.preflight(),
-            None => self.dispatch(request).unwrap_or_else(Response::from),
-        };
-        self.headers.apply(&mut response.headers);
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let response = response.with_header("X-Ringmain-Version", version);
-        match allowed {
-            Some(origin) => response.with_header("Access-Control-Allow-Origin", origin.to_owned()),
-            None => response,
+        let mut response = self.dispatch(request).unwrap_or_else(Response::from);
+        // As in Kafka, neither is for the listeners of the admin API alone.
+        if request.surface == Surface::Main {
+            self.headers.apply(&mut response.headers);
+            if let Some(cors) = &self.cors {
+                cors.apply(request, &mut response.headers);
+            }
         }
-    }
-
-    fn preflight(&self) -> Response {
-        let methods = if self.cors.methods.is_empty() {
-            "GET,POST,HEAD"
-        } else {
-            &self.cors.methods
-        };
-        Response::empty(200).with_header("Access-Control-Allow-Methods", methods.to_owned())
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        response.with_header("X-Ringmain-Version", version)
     }
 
     fn dispatch(&self, request: &Request) -> Result<Response, Failure> {
@@ -202,20 +243,45 @@ impl Router {
             .split_once('?')
             .unwrap_or((&request.target, ""));
         let path = segments(path)?;
-        let resource = Resource::find(&path).ok_or_else(|| Failure::http(404))?;
+        let serves = |resource: &Resource| self.admin.serves(request.surface, resource.is_admin());
+        let resource = Resource::find(&path).filter(serves);
+        let resource = resource.ok_or_else(|| Failure::http(404))?;
         let methods = resource.methods();
         let method = request.method.as_str();
         if !methods.contains(&method) {
             let allow = methods.join(",");
             return Ok(Response::from(Failure::http(405)).with_header("Allow", allow));
         }
+        // Prometheus asks for its own formats, and takes the text.
+        if method != "OPTIONS" && resource != Resource::Metrics {
+            check_media_types(request, resource.media_type())?;
+        }
+        if request.cross_site && !matches!(method, "GET" | "HEAD" | "OPTIONS") {
+            self.check_site(request)?;
+        }
+        let authorization = request.authorization.as_ref();
+        if let Some(refusal) = self.guard.refusal(authorization, method, &path) {
+            return Ok(refusal);
+        }
         if method == "OPTIONS" {
             return Ok(options(methods));
         }
-        check_media_types(request)?;
         // The front leaves the body of an answer to HEAD away.
         let method = if method == "HEAD" { "GET" } else { method };
         self.resource(&resource, method, &Query::parse(query), &request.body)
+    }
+
+    /// Browsers send simple requests, such as a POST without a body, for any page and with the passwords that
+    /// they know; CORS only keeps the answer from the page.
+    fn check_site(&self, request: &Request) -> Result<(), Failure> {
+        let origin = request.origin.as_deref().unwrap_or_default();
+        if self.cors.as_ref().is_some_and(|cors| cors.admits(origin)) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            403,
+            "a page of another site may not change anything here unless access.control.allow.origin lets it in",
+        ))
     }
 
     fn resource(
@@ -228,6 +294,8 @@ impl Router {
         match (resource, method) {
             (Resource::Root, _) => Ok(root::root(self)),
             (Resource::Health, _) => Ok(root::health(self)),
+            (Resource::Metrics, _) => metrics::all(self),
+            (Resource::ConnectorMetrics(name), _) => metrics::of_connector(self, name),
             (Resource::Connectors, "POST") => connectors::create(self, body),
             (Resource::Connectors, _) => connectors::list(self, query),
             (Resource::Connector(name), "DELETE") => connectors::delete(self, name),
@@ -236,6 +304,10 @@ impl Router {
             (Resource::Config(name), "PATCH") => connectors::patch_config(self, name, body),
             (Resource::Config(name), _) => connectors::config(self, name),
             (Resource::Status(name), _) => connectors::status(self, name),
+            (Resource::Tasks(_), "POST") => {
+                Err(standalone("externally setting task configurations"))
+            }
+            (Resource::Fence(_), _) => Err(standalone("exactly-once source connectors")),
             (Resource::Tasks(name), _) => connectors::tasks(self, name),
             (Resource::TaskStatus(name, task), _) => connectors::task_status(self, name, *task),
             (Resource::TaskRestart(name, task), _) => lifecycle::restart_task(self, name, *task),
@@ -244,18 +316,26 @@ impl Router {
             (Resource::Resume(name), _) => lifecycle::resume(self, name),
             (Resource::Stop(name), _) => lifecycle::stop(self, name),
             (Resource::Plugins, _) => Ok(plugins::list(self, query)),
-            (Resource::PluginConfig(name), _) => plugins::config(self, name),
+            (Resource::PluginConfig(name), _) => plugins::config(self, name, query),
             (Resource::Validate(name), _) => plugins::validate(self, name, body),
-            (Resource::Topics(_) | Resource::TopicsReset(_), _) => Err(not_yet("topic tracking")),
-            (Resource::Offsets(_), _) => Err(not_yet("reading and changing offsets")),
-            (Resource::Loggers | Resource::Logger(_), _) => Err(not_yet("changing log levels")),
+            (Resource::Preview(name), _) => preview::preview(self, name, query, body),
+            (Resource::Topics(name), _) => topics::list(self, name),
+            (Resource::TopicsReset(name), _) => topics::reset(self, name),
+            (Resource::Offsets(name), "PATCH") => offsets::alter(self, name, body),
+            (Resource::Offsets(name), "DELETE") => offsets::reset(self, name),
+            (Resource::Offsets(name), _) => offsets::read(self, name),
+            (Resource::Loggers, _) => Ok(loggers::list(self)),
+            (Resource::Logger(name), "PUT") => loggers::set(self, name, query, body),
+            (Resource::Logger(name), _) => loggers::level(self, name),
+            (Resource::Ui, _) => ui::page(),
         }
     }
 }
 
-fn not_yet(what: &str) -> Failure {
-    let version = env!("CARGO_PKG_VERSION");
-    Failure::new(404, format!("ringmain {version} does not offer {what} yet"))
+/// What workers of a cluster ask each other.
+fn standalone(what: &str) -> Failure {
+    let message = format!("Kafka Connect in standalone mode does not support {what}.");
+    Failure::new(500, message)
 }
 
 /// The decoded parts of a path; a slash at its end counts for nothing. `%2F` is part of a name.
@@ -293,29 +373,29 @@ fn options(methods: &[&str]) -> Response {
     response
 }
 
-/// Only JSON comes in and goes out.
-fn check_media_types(request: &Request) -> Result<(), Failure> {
+/// Only JSON comes in, and only what the resource has goes out.
+fn check_media_types(request: &Request, produced: &str) -> Result<(), Failure> {
     let essence = |text: &str| {
         let essence = text.split(';').next().unwrap_or_default();
         essence.trim().to_ascii_lowercase()
     };
     let sent = request.content_type.as_deref().map(essence);
-    let json = sent.as_deref() == Some("application/json");
+    let json = sent.as_deref() == Some(JSON);
     if !json && (sent.is_some() || !request.body.is_empty()) {
         return Err(Failure::http(415));
     }
+    let any_of_its_kind = produced
+        .split_once('/')
+        .map(|(kind, _)| format!("{kind}/*"));
     let accepts = |accept: &str| {
+        let mut taken = accept.split(',').map(essence);
         accept.trim().is_empty()
-            || accept
-                .split(',')
-                .map(essence)
-                .any(|media| matches!(media.as_str(), "application/json" | "application/*" | "*/*"))
+            || taken.any(|media| {
+                media == produced || media == "*/*" || Some(&media) == any_of_its_kind.as_ref()
+            })
     };
-    if request
-        .accept
-        .as_deref()
-        .is_some_and(|accept| !accepts(accept))
-    {
+    let accept = request.accept.as_deref();
+    if accept.is_some_and(|accept| !accepts(accept)) {
         return Err(Failure::http(406));
     }
     Ok(())

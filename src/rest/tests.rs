@@ -12,15 +12,37 @@ use super::front::FrontSettings;
 use super::*;
 use crate::config::worker::{self, Listener, Log};
 use crate::herder::{Herder, HerderSettings};
+use crate::logging::Loggers;
 use crate::plugins::Plugins;
-use crate::shard::{RuntimeKind, Shards, affinity_cpus};
-use crate::storage::OffsetStore;
+use crate::shard::{RuntimeKind, ShardHandle, Shards, affinity_cpus};
+use crate::storage::{ActiveTopics, OffsetStore};
 use crate::worker::{EmbeddedAccess, MetricsRegistry, Worker, WorkerShared};
+
+/// What a worker has whose file says nothing about REST.
+pub(super) fn rest_config() -> RestConfig {
+    RestConfig {
+        listeners: None,
+        admin_listeners: None,
+        advertised_host: None,
+        advertised_port: None,
+        advertised_listener: None,
+        allow_origin: String::new(),
+        allow_methods: String::new(),
+        response_headers: String::new(),
+        basic_auth: false,
+        jaas_file: None,
+        bearer_token_file: None,
+        https: None,
+        admin_https: None,
+    }
+}
 
 /// A worker with its API on a port of its own.
 pub(super) struct Fixture {
     pub(super) server: Option<RestServer>,
     herder: Option<Herder>,
+    /// The only one.
+    pub(super) shard: ShardHandle,
     pub(super) context: Arc<RestContext>,
     pub(super) dir: TempDir,
 }
@@ -38,7 +60,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         self.json()["message"].as_str().unwrap().to_owned()
     }
 }
@@ -49,6 +71,16 @@ impl Fixture {
     }
 
     pub(super) fn start_with(settings: FrontSettings, more: &str) -> Self {
+        let of_herder = HerderSettings::new(Duration::from_secs(5));
+        Self::start_full(settings, more, Plugins::builtin(), of_herder)
+    }
+
+    pub(super) fn start_full(
+        settings: FrontSettings,
+        more: &str,
+        plugins: Plugins,
+        of_herder: HerderSettings,
+    ) -> Self {
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("worker.properties");
         let text = format!(
@@ -68,23 +100,28 @@ impl Fixture {
         let shared = Arc::new(WorkerShared {
             config: file.config,
             providers: file.providers,
-            plugins: Plugins::builtin(),
+            plugins,
             offsets: OffsetStore::in_memory(),
+            active_topics: ActiveTopics::default(),
             log: Box::new(log),
         });
         let shards = Shards::start(RuntimeKind::Epoll, &affinity_cpus()[..1]).unwrap();
-        let worker = Worker::new(Arc::clone(&shared), shards, MetricsRegistry::default());
-        let settings_of_herder = HerderSettings {
-            graceful_timeout: Duration::from_secs(5),
-        };
-        let herder = Herder::start(worker, settings_of_herder).unwrap();
+        let shard = shards.handles()[0].clone();
+        let metrics = MetricsRegistry::default();
+        let worker = Worker::new(Arc::clone(&shared), shards, metrics.clone());
+        let herder = Herder::start(worker, of_herder).unwrap();
         let cluster_id = Arc::new(OnceLock::new());
         cluster_id.set("cluster".to_owned()).unwrap();
-        let context = Arc::new(RestContext::new(shared, cluster_id));
+        let loggers = Arc::new(Loggers::parse("info").unwrap());
+        let context = RestContext::new(shared, cluster_id, shard.clone())
+            .with_metrics(metrics)
+            .with_loggers(loggers);
+        let context = Arc::new(context);
         let server = RestServer::start_with(&rest, herder.handle(), Arc::clone(&context), settings);
         Self {
             server: Some(server.unwrap()),
             herder: Some(herder),
+            shard,
             context,
             dir,
         }
@@ -95,7 +132,12 @@ impl Fixture {
     }
 
     pub(super) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.server().addresses()[0]).unwrap();
+        self.connect_to(0)
+    }
+
+    /// Connects to a listener by its index.
+    fn connect_to(&self, listener: usize) -> TcpStream {
+        let stream = TcpStream::connect(self.server().addresses()[listener]).unwrap();
         // Longer than any wait of these tests; a hang fails instead of hanging.
         stream
             .set_read_timeout(Some(Duration::from_secs(20)))
@@ -115,8 +157,18 @@ impl Fixture {
         self.call_with(method, path, kind, body)
     }
 
-    fn call_with(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
-        let mut stream = self.connect();
+    pub(super) fn call_with(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        self.call_over(self.connect(), method, path, fields, body)
+    }
+
+    fn call_over(
+        &self,
+        mut stream: TcpStream,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &str,
+    ) -> Answer {
         let length = body.len();
         write!(
             stream,
@@ -129,12 +181,12 @@ impl Fixture {
         answer(&text)
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub(super) fn get(&self, path: &str) -> Answer {
         self.call("GET", path, "")
     }
 
     /// Asks until the answer's body fits.
-    fn wait(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(super) fn wait(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..1000 {
             let body = self.get(path).json();
             if fits(&body) {
@@ -475,15 +527,6 @@ fn refusals_read_as_kafkas() {
         let expected = (status, json!({"error_code": status, "message": message}));
         assert_eq!(found, expected, "{method} {path} {body}");
     }
-    for path in [
-        "/connectors/a/offsets",
-        "/connectors/a/topics",
-        "/admin/loggers",
-    ] {
-        let answer = fixture.get(path);
-        assert_eq!(answer.status, 404);
-        assert!(answer.message().contains("does not offer"), "{answer:?}");
-    }
     let unknown = fixture.call(
         "POST",
         "/connectors",
@@ -539,7 +582,8 @@ fn other_origins_are_let_in_only_when_configured() {
             .contains("Access-Control")
     );
     drop(fixture);
-    let allowed = "access.control.allow.origin=http://b\naccess.control.allow.methods=GET,PUT\n";
+    let allowed =
+        "access.control.allow.origin=http://x,http://b\naccess.control.allow.methods=GET,PUT\n";
     let fixture = Fixture::start_with(FrontSettings::default(), allowed);
     let answer = fixture.call_with("GET", "/", origin, "");
     assert!(
@@ -557,6 +601,175 @@ fn other_origins_are_let_in_only_when_configured() {
             .head
             .contains("Access-Control-Allow-Methods: GET,PUT\r\n"),
         "{answer:?}"
+    );
+    // The resource answers, too.
+    assert!(
+        answer.head.contains("Allow: HEAD,POST,GET,OPTIONS\r\n"),
+        "{answer:?}"
+    );
+    assert_eq!(answer.body, "HEAD, POST, GET, OPTIONS");
+    let elsewhere = fixture.call_with("OPTIONS", "/nope", &preflight, "");
+    assert_eq!(elsewhere.status, 404);
+    assert!(
+        elsewhere
+            .head
+            .contains("Access-Control-Allow-Origin: http://b\r\n"),
+        "{elsewhere:?}"
+    );
+}
+
+#[test]
+fn a_page_of_another_site_changes_nothing_unless_its_origin_is_let_in() {
+    let status = |fixture: &Fixture, method: &str, site: &str, origin: &str| {
+        let fields = format!("Sec-Fetch-Site: {site}\r\nOrigin: {origin}\r\n");
+        let answer = fixture.call_with(method, "/connectors/none/restart", &fields, "");
+        answer.status
+    };
+    let fixture = Fixture::start();
+    assert_eq!(status(&fixture, "POST", "cross-site", "http://evil"), 403);
+    assert_eq!(status(&fixture, "POST", "same-origin", "http://good"), 404);
+    let read = fixture.call_with("GET", "/", "Sec-Fetch-Site: cross-site\r\n", "");
+    assert_eq!(read.status, 200, "reading is what CORS is for: {read:?}");
+    drop(fixture);
+    let allowed = "access.control.allow.origin=http://good\n";
+    let fixture = Fixture::start_with(FrontSettings::default(), allowed);
+    assert_eq!(status(&fixture, "POST", "cross-site", "http://good"), 404);
+    assert_eq!(status(&fixture, "POST", "cross-site", "http://evil"), 403);
+}
+
+/// `OPTIONS` says whether a path is there, whatever its resource would do.
+fn options(fixture: &Fixture, listener: usize, path: &str) -> u16 {
+    let stream = fixture.connect_to(listener);
+    fixture
+        .call_over(stream, "OPTIONS", path, "Origin: http://b\r\n", "")
+        .status
+}
+
+#[test]
+fn admin_paths_are_beside_the_others_unless_they_have_listeners_or_are_off() {
+    let fixture = Fixture::start();
+    assert_eq!(options(&fixture, 0, "/admin/loggers"), 200);
+    drop(fixture);
+
+    let settings = "admin.listeners=http://127.0.0.1:0,http://[::1]:0\n\
+                    access.control.allow.origin=*\nresponse.http.headers.config=set X: y\n";
+    let fixture = Fixture::start_with(FrontSettings::default(), settings);
+    assert_eq!(fixture.server().addresses().len(), 3);
+    for path in ["/admin/loggers", "/admin/loggers/root"] {
+        assert_eq!(options(&fixture, 0, path), 404, "{path}");
+        assert_eq!(options(&fixture, 1, path), 200, "{path}");
+        assert_eq!(options(&fixture, 2, path), 200, "{path}");
+    }
+    for path in ["/", "/connectors", "/health", "/nope"] {
+        let answer = fixture.call_over(fixture.connect_to(1), "GET", path, "", "");
+        assert_eq!(
+            (answer.status, answer.message().as_str()),
+            (404, "HTTP 404 Not Found"),
+            "{path}"
+        );
+    }
+    assert_eq!(options(&fixture, 0, "/connectors"), 200);
+    // What main listeners add, admin listeners do not.
+    let main = fixture.call_with("GET", "/connectors", "Origin: http://b\r\n", "");
+    let stream = fixture.connect_to(1);
+    let admin = fixture.call_over(
+        stream,
+        "OPTIONS",
+        "/admin/loggers",
+        "Origin: http://b\r\n",
+        "",
+    );
+    for (answer, expected) in [(main, true), (admin, false)] {
+        for field in [
+            "Access-Control-Allow-Origin: http://b\r\n",
+            "Vary: Origin\r\n",
+            "X: y\r\n",
+        ] {
+            assert_eq!(
+                answer.head.contains(field),
+                expected,
+                "{field} in {answer:?}"
+            );
+        }
+    }
+    // Nobody gets to the admin paths by claiming to come from there.
+    let claim = "X-Ringmain-Surface: admin\r\n";
+    assert_eq!(
+        fixture
+            .call_with("OPTIONS", "/admin/loggers", claim, "")
+            .status,
+        404
+    );
+    drop(fixture);
+
+    let fixture = Fixture::start_with(FrontSettings::default(), "admin.listeners=\n");
+    assert_eq!(options(&fixture, 0, "/admin/loggers"), 404);
+    assert_eq!(options(&fixture, 0, "/connectors"), 200);
+}
+
+#[test]
+fn what_would_be_answered_asks_for_credentials_and_nothing_else_does() {
+    let dir = TempDir::new().unwrap();
+    let (users, jaas) = (dir.path().join("users"), dir.path().join("jaas"));
+    std::fs::write(&users, "user=secret").unwrap();
+    let entry = format!(
+        "KafkaConnect {{ org.apache.kafka.connect.rest.basic.auth.extension.PropertyFileLoginModule \
+         required file=\"{}\"; }};",
+        users.display()
+    );
+    std::fs::write(&jaas, entry).unwrap();
+    let settings = format!(
+        "rest.extension.classes={}\nrest.basic.auth.jaas.file={}\nadmin.listeners=http://127.0.0.1:0\n",
+        worker::BASIC_AUTH_EXTENSION,
+        jaas.display()
+    );
+    let fixture = Fixture::start_with(FrontSettings::default(), &settings);
+    let right = "Authorization: Basic dXNlcjpzZWNyZXQ=\r\n";
+    let status = |method: &str, path: &str, fields: &str, body: &str| {
+        fixture.call_with(method, path, fields, body).status
+    };
+    assert_eq!(status("GET", "/connectors", right, ""), 200);
+    let refused = fixture.call("GET", "/connectors", "");
+    assert_eq!(
+        (refused.status, refused.body.as_str()),
+        (401, "User cannot access the resource.")
+    );
+    assert!(
+        refused.head.starts_with("HTTP/1.1 401 Unauthorized\r\n"),
+        "{refused:?}"
+    );
+    let wrong = "Authorization: Basic dXNlcjpzZWNyZXRz\r\n";
+    assert_eq!(status("GET", "/", wrong, ""), 401);
+    assert_eq!(status("GET", "/health", "", ""), 401);
+    assert_eq!(status("OPTIONS", "/connectors", "", ""), 401);
+    assert_eq!(status("GET", "/nope", "", ""), 404);
+    assert_eq!(status("DELETE", "/connectors", "", ""), 405);
+    assert_eq!(
+        status("GET", "/connectors", "Accept: text/html\r\n", ""),
+        406
+    );
+    assert_eq!(
+        status("POST", "/connectors", "Content-Type: text/plain\r\n", "x"),
+        415
+    );
+    let malformed = fixture.call_with("GET", "/connectors", "Authorization: Basic !!!!\r\n", "");
+    assert_eq!(
+        (malformed.status, malformed.message().as_str()),
+        (500, "Illegal base64 character 21")
+    );
+    // Nothing is done before.
+    let create = fixture.call("POST", "/connectors", &source("c", &fixture));
+    assert_eq!(create.status, 401);
+    let list = fixture.call_with("GET", "/connectors", right, "");
+    assert_eq!(list.body, "[]");
+    // The admin listeners are guarded as well.
+    assert_eq!(options(&fixture, 1, "/admin/loggers"), 401);
+    let stream = fixture.connect_to(1);
+    assert_eq!(
+        fixture
+            .call_over(stream, "OPTIONS", "/admin/loggers", right, "")
+            .status,
+        200
     );
 }
 
@@ -635,7 +848,67 @@ fn a_taken_address_and_https_are_start_errors_that_name_the_listener() {
     assert!(taken.contains("another process listens there"), "{taken}");
     let https = start("https://127.0.0.1:0");
     assert!(
-        https.contains("https://127.0.0.1:0: HTTPS is not supported"),
+        https.starts_with("ssl.keystore.location") && https.ends_with("for https://127.0.0.1:0"),
         "{https}"
+    );
+}
+
+#[test]
+fn the_page_is_for_browsers_and_runs_its_own_script_alone() {
+    let fixture = Fixture::start();
+    let accept = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    let page = fixture.call_with("GET", "/ui", accept, "");
+    assert_eq!(page.status, 200);
+    assert!(
+        page.head.contains("Content-Type: text/html;charset=utf-8"),
+        "{}",
+        page.head
+    );
+    assert!(page.head.contains("script-src 'nonce-"), "{}", page.head);
+    assert!(page.body.starts_with("<!doctype html>"));
+    let json = "Accept: application/json\r\n";
+    assert_eq!(fixture.call_with("GET", "/ui", json, "").status, 406);
+    assert_eq!(fixture.call("POST", "/ui", "{}").status, 405);
+}
+
+#[test]
+fn a_preview_reads_and_converts_and_leaves_no_trace() {
+    let fixture = Fixture::start();
+    let file = fixture.dir.path().join("in.txt");
+    std::fs::write(&file, "one\ntwo\nthree\n").unwrap();
+    let config = json!({
+        "name": "p", "connector.class": "FileStreamSource", "topic": "t", "file": file,
+        "transforms": "r", "transforms.r.type": "org.apache.kafka.connect.transforms.RegexRouter",
+        "transforms.r.regex": "t", "transforms.r.replacement": "routed",
+    });
+    let path = "/connector-plugins/FileStreamSource/preview";
+    let body = config.to_string();
+    let answer = fixture.call("PUT", &format!("{path}?limit=2"), &body);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let seen = answer.json();
+    assert_eq!(seen["records"].as_array().unwrap().len(), 2);
+    assert_eq!(seen["records"][1]["written"]["topic"], "routed");
+    assert_eq!(seen["records"][1]["written"]["value"], "dHdv");
+    assert_eq!(seen["records"][0]["steps"][0]["transform"], "r");
+    // The next one begins at the beginning again, and there is no such connector.
+    let again = fixture
+        .call("PUT", &format!("{path}?limit=1"), &body)
+        .json();
+    assert_eq!(again["records"][0]["written"]["value"], "b25l");
+    assert_eq!(fixture.get("/connectors").body, "[]");
+    for (path, status) in [
+        (format!("{path}?limit=0"), 400),
+        (path.replace("Source", "Sink"), 400),
+    ] {
+        assert_eq!(fixture.call("PUT", &path, &body).status, status, "{path}");
+    }
+    let mut wrong = config.clone();
+    wrong["tasks.max"] = json!("0");
+    let refused = fixture.call("PUT", path, &wrong.to_string());
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.body.contains("Value must be at least 1"),
+        "{}",
+        refused.body
     );
 }

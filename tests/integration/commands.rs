@@ -14,7 +14,15 @@ fn run(args: &[&str]) -> (Option<i32>, String) {
 fn help_names_the_subcommands_and_version_the_version() {
     let (code, help) = run(&["--help"]);
     assert_eq!(code, Some(0));
-    for subcommand in ["standalone", "distributed", "doctor", "preview", "plugins"] {
+    for subcommand in [
+        "standalone",
+        "distributed",
+        "doctor",
+        "preview",
+        "plugins",
+        "ctl",
+        "completions",
+    ] {
         assert!(help.contains(subcommand), "{subcommand} is not in:\n{help}");
     }
     let (code, version) = run(&["--version"]);

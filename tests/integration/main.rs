@@ -6,6 +6,7 @@
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
+mod attacks;
 mod bad_input;
 mod clean_restart;
 mod codecs;
@@ -15,18 +16,26 @@ mod consumer_groups;
 mod consumer_groups_interop;
 mod control;
 mod crash;
+mod ctl;
 mod dead_letters;
 mod differential;
 mod embedded;
 mod embedded_log;
 mod faults;
 mod harness;
+mod metrics;
 mod mirror;
 mod preview;
 mod rest;
+mod rest_access;
+mod rest_session;
+mod rest_tls;
 mod runtimes;
 mod schema_registry;
 mod schema_registry_java;
+mod secrets;
+mod security;
 mod standalone_files;
 mod tool_connectors;
 mod transforms;
+mod ui;

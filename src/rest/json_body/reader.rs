@@ -1,114 +1,42 @@
-//! Request bodies, bound as Jackson binds them: same shapes taken, same texts of refusal.
-//!
-//! The reader looks at each byte once and stops at the first fault, as Jackson's streaming binder does,
-//! so that the fault and its position are the same. It does not descend into what it does not want:
-//! nesting cannot exhaust the stack.
+//! JSON read byte by byte, with Jackson's texts for what is wrong.
 
 use std::fmt::Write as _;
 
 use crate::api::ConfigMap;
 
-const CREATE_REQUEST: &str =
-    "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
 const STRING_MAP: &str = "java.util.LinkedHashMap<java.lang.String,java.lang.String>";
-const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
-
-/// Body of `POST /connectors`.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct CreateRequest {
-    pub(super) name: Option<String>,
-    pub(super) config: Option<ConfigMap>,
-    pub(super) initial_state: Option<String>,
-}
-
-/// Reads a map of texts; `None` for an empty body and for `null`.
-///
-/// # Errors
-/// Jackson's text.
-pub(super) fn config_map(body: &[u8]) -> Result<Option<ConfigMap>, String> {
-    let mut reader = Reader::new(body);
-    if !reader.has_token() {
-        return Ok(None);
-    }
-    let map = reader.map(&Chain::default())?;
-    reader.end("java.util.Map")?;
-    Ok(map)
-}
-
-/// Reads the body of `POST /connectors`; `None` for an empty body and for `null`.
-///
-/// # Errors
-/// Jackson's text.
-pub(super) fn create_request(body: &[u8]) -> Result<Option<CreateRequest>, String> {
-    let mut reader = Reader::new(body);
-    if !reader.has_token() {
-        return Ok(None);
-    }
-    let start = reader.pos;
-    match reader.token(&Chain::default())? {
-        Token::Null => {
-            reader.end(CREATE_REQUEST)?;
-            return Ok(None);
-        }
-        Token::ObjectStart => {}
-        Token::String(text) => {
-            let reason = format!(
-                "no String-argument constructor/factory method to deserialize from String value ('{text}')"
-            );
-            return Err(reader.no_creator(CREATE_REQUEST, &reason, start, &Chain::default()));
-        }
-        Token::Number(text) => {
-            let kind = if text.contains(['.', 'e', 'E']) {
-                "double/Double"
-            } else {
-                "int/Int"
-            };
-            let reason = format!(
-                "no {kind}-argument constructor/factory method to deserialize from Number value ({text})"
-            );
-            return Err(reader.no_creator(CREATE_REQUEST, &reason, start, &Chain::default()));
-        }
-        Token::Boolean(value) => {
-            let reason = format!(
-                "no boolean/Boolean-argument constructor/factory method to deserialize from boolean value ({value})"
-            );
-            return Err(reader.no_creator(CREATE_REQUEST, &reason, start, &Chain::default()));
-        }
-        Token::ArrayStart => {
-            return Err(reader.wrong_shape(
-                CREATE_REQUEST,
-                &Token::ArrayStart,
-                start,
-                &Chain::default(),
-            ));
-        }
-    }
-    let request = reader.create_members(start)?;
-    reader.end(CREATE_REQUEST)?;
-    Ok(Some(request))
-}
+pub(super) const VALUES: &str =
+    "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
 /// `Class["member"]->Class["member"]` of the value that is being read.
 #[derive(Debug, Default, Clone)]
-struct Chain(String);
+pub(super) struct Chain(String);
 
 impl Chain {
-    fn of(class: &str, member: &str) -> Self {
+    pub(super) fn of(class: &str, member: &str) -> Self {
         Self(format!("{class}[\"{member}\"]"))
     }
 
-    fn then(&self, class: &str, member: &str) -> Self {
-        let link = Self::of(class, member);
+    pub(super) fn then(&self, class: &str, member: &str) -> Self {
+        self.and(&Self::of(class, member).0)
+    }
+
+    /// An item of a list.
+    pub(super) fn then_item(&self, index: usize) -> Self {
+        self.and(&format!("java.util.ArrayList[{index}]"))
+    }
+
+    fn and(&self, link: &str) -> Self {
         if self.0.is_empty() {
-            link
+            Self(link.to_owned())
         } else {
-            Self(format!("{}->{}", self.0, link.0))
+            Self(format!("{}->{link}", self.0))
         }
     }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Token {
+pub(super) enum Token {
     ObjectStart,
     ArrayStart,
     String(String),
@@ -135,13 +63,13 @@ impl Token {
     }
 }
 
-struct Reader<'a> {
-    text: &'a [u8],
-    pos: usize,
+pub(super) struct Reader<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) pos: usize,
 }
 
 impl<'a> Reader<'a> {
-    fn new(text: &'a [u8]) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
         Self { text, pos: 0 }
     }
 
@@ -149,82 +77,102 @@ impl<'a> Reader<'a> {
         self.text.get(self.pos).copied()
     }
 
-    fn skip_space(&mut self) {
+    pub(super) fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.pos += 1;
         }
     }
 
-    fn has_token(&mut self) -> bool {
+    pub(super) fn has_token(&mut self) -> bool {
         self.skip_space();
         self.peek().is_some()
     }
 
-    /// The members of a create request whose `{` was read.
-    fn create_members(&mut self, start: usize) -> Result<CreateRequest, String> {
-        let mut request = CreateRequest::default();
-        let mut unknown: Option<String> = None;
-        let none = Chain::default();
-        let mut first = true;
-        while let Some(member) = self.member(first, start, &none)? {
-            first = false;
-            let chain = Chain::of(CREATE_REQUEST, &member);
-            match member.as_str() {
-                "name" => request.name = self.text_value(&chain, "java.lang.String")?,
-                "config" => request.config = self.map(&chain)?,
-                "initial_state" => request.initial_state = self.state(&chain)?,
-                _ => {
-                    self.skip_value(&none)?;
-                    unknown.get_or_insert(member);
-                }
-            }
-        }
-        match unknown {
-            None => Ok(request),
-            Some(member) => {
-                let message = format!(
-                    "Unrecognized field \"{member}\" (class {CREATE_REQUEST}), not marked as \
-                     ignorable (3 known properties: \"config\", \"name\", \"initial_state\")"
-                );
-                let chain = Chain::of(CREATE_REQUEST, &member);
-                Err(self.fault(&message, self.pos, &chain))
-            }
-        }
-    }
-
-    fn state(&mut self, chain: &Chain) -> Result<Option<String>, String> {
-        let class = format!("{CREATE_REQUEST}$InitialState");
+    /// The `{` of a record, and where it stands; `None` for `null`.
+    pub(super) fn record(&mut self, class: &str, chain: &Chain) -> Result<Option<usize>, String> {
         self.skip_space();
         let start = self.pos;
-        let Some(text) = self.text_value(chain, &class)? else {
-            return Ok(None);
+        let (argument, value) = match self.token(chain)? {
+            Token::Null => return Ok(None),
+            Token::ObjectStart => return Ok(Some(start)),
+            Token::ArrayStart => {
+                return Err(self.wrong_shape(class, &Token::ArrayStart, start, chain));
+            }
+            Token::String(text) => ("String", format!("String value ('{text}')")),
+            Token::Number(text) if text.contains(['.', 'e', 'E']) => {
+                ("double/Double", format!("Number value ({text})"))
+            }
+            Token::Number(text) => ("int/Int", format!("Number value ({text})")),
+            Token::Boolean(value) => ("boolean/Boolean", format!("boolean value ({value})")),
         };
-        let upper = text.to_uppercase();
-        if matches!(upper.as_str(), "RUNNING" | "PAUSED" | "STOPPED") {
-            return Ok(Some(upper));
-        }
-        let constant = class.replace('$', ".");
-        let message = format!(
-            "Cannot construct instance of `{class}`, problem: No enum constant {constant}.{upper}"
+        let reason = format!(
+            "no {argument}-argument constructor/factory method to deserialize from {value}"
         );
-        Err(self.fault(&message, start, chain))
+        Err(self.no_creator(class, &reason, start, chain))
     }
 
-    /// A map of texts; the last of equal keys counts.
-    fn map(&mut self, chain: &Chain) -> Result<Option<ConfigMap>, String> {
+    /// Passes over a member that nobody knows, to be told of at the record's end; Jackson tells at once where
+    /// the record is `complete`, that is, all its members came before.
+    pub(super) fn pass_unknown(
+        &mut self,
+        record: (&str, &str),
+        member: &str,
+        complete: bool,
+        chain: &Chain,
+    ) -> Result<(), String> {
+        if !complete {
+            return self.skip_value(chain);
+        }
+        self.skip_space();
+        let start = self.pos;
+        if matches!(self.token(chain)?, Token::String(_)) {
+            // Jackson has read no further than the quote.
+            self.pos = start + 1;
+        }
+        let (class, known) = record;
+        Err(self.unknown_member(class, known, member, chain))
+    }
+
+    /// The fault of a member that nobody knows.
+    pub(super) fn unknown_member(
+        &self,
+        class: &str,
+        known: &str,
+        member: &str,
+        chain: &Chain,
+    ) -> String {
+        let message = format!(
+            "Unrecognized field \"{member}\" (class {class}), not marked as ignorable {known}"
+        );
+        self.fault(&message, self.pos, &chain.then(class, member))
+    }
+
+    /// The `{` of a map of Java's type `class`, and where it stands; `None` for `null`.
+    pub(super) fn map_start(
+        &mut self,
+        class: &str,
+        chain: &Chain,
+    ) -> Result<Option<usize>, String> {
         self.skip_space();
         let start = self.pos;
         match self.token(chain)? {
-            Token::Null => return Ok(None),
-            Token::ObjectStart => {}
+            Token::Null => Ok(None),
+            Token::ObjectStart => Ok(Some(start)),
             Token::String(text) if !text.is_empty() => {
                 let reason = format!(
                     "no String-argument constructor/factory method to deserialize from String value ('{text}')"
                 );
-                return Err(self.no_creator("java.util.LinkedHashMap", &reason, start, chain));
+                Err(self.no_creator("java.util.LinkedHashMap", &reason, start, chain))
             }
-            other => return Err(self.wrong_shape(STRING_MAP, &other, start, chain)),
+            other => Err(self.wrong_shape(class, &other, start, chain)),
         }
+    }
+
+    /// A map of texts; the last of equal keys counts.
+    pub(super) fn map(&mut self, chain: &Chain) -> Result<Option<ConfigMap>, String> {
+        let Some(start) = self.map_start(STRING_MAP, chain)? else {
+            return Ok(None);
+        };
         let mut map = ConfigMap::new();
         let mut first = true;
         while let Some(key) = self.member(first, start, chain)? {
@@ -245,7 +193,11 @@ impl<'a> Reader<'a> {
         Ok(Some(map))
     }
 
-    fn text_value(&mut self, chain: &Chain, class: &str) -> Result<Option<String>, String> {
+    pub(super) fn text_value(
+        &mut self,
+        chain: &Chain,
+        class: &str,
+    ) -> Result<Option<String>, String> {
         self.skip_space();
         let start = self.pos;
         match self.token(chain)? {
@@ -257,7 +209,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next member's name, its colon read too; `None` at the object's end.
-    fn member(
+    pub(super) fn member(
         &mut self,
         first: bool,
         start: usize,
@@ -303,7 +255,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a scalar, or the opening bracket of anything else.
-    fn token(&mut self, chain: &Chain) -> Result<Token, String> {
+    pub(super) fn token(&mut self, chain: &Chain) -> Result<Token, String> {
         self.skip_space();
         match self.peek() {
             None => Err(self.fault("Unexpected end-of-input", self.pos, chain)),
@@ -320,6 +272,7 @@ impl<'a> Reader<'a> {
             Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => {
                 self.word(chain)
             }
+            Some(b',' | b'}') => Err(self.unexpected("expected a value", chain)),
             Some(_) => Err(self.unexpected(&format!("expected a valid value {VALUES}"), chain)),
         }
     }
@@ -507,7 +460,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over a whole value of any depth.
-    fn skip_value(&mut self, chain: &Chain) -> Result<(), String> {
+    pub(super) fn skip_value(&mut self, chain: &Chain) -> Result<(), String> {
         let mut open: Vec<(bool, usize)> = Vec::new();
         loop {
             self.skip_space();
@@ -539,7 +492,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array_ends(&mut self, first: bool, begun: usize, chain: &Chain) -> Result<bool, String> {
+    pub(super) fn array_ends(
+        &mut self,
+        first: bool,
+        begun: usize,
+        chain: &Chain,
+    ) -> Result<bool, String> {
         self.skip_space();
         match self.peek() {
             None => Err(self.unclosed("Array", begun, chain)),
@@ -549,7 +507,11 @@ impl<'a> Reader<'a> {
             }
             Some(b',') if !first => {
                 self.pos += 1;
-                Ok(false)
+                self.skip_space();
+                match self.peek() {
+                    Some(b']') => Err(self.unexpected("expected a value", chain)),
+                    _ => Ok(false),
+                }
             }
             Some(_) if first => Ok(false),
             Some(_) => Err(self.unexpected("was expecting comma to separate Array entries", chain)),
@@ -557,7 +519,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Nothing may follow the value.
-    fn end(&mut self, bound: &str) -> Result<(), String> {
+    pub(super) fn end(&mut self, bound: &str) -> Result<(), String> {
         if !self.has_token() {
             return Ok(());
         }
@@ -572,7 +534,13 @@ impl<'a> Reader<'a> {
         Err(self.fault(&message, start, &none))
     }
 
-    fn wrong_shape(&self, class: &str, token: &Token, at: usize, chain: &Chain) -> String {
+    pub(super) fn wrong_shape(
+        &self,
+        class: &str,
+        token: &Token,
+        at: usize,
+        chain: &Chain,
+    ) -> String {
         let (shape, name) = token.shape();
         let message = format!(
             "Cannot deserialize value of type `{class}` from {shape} (token `JsonToken.{name}`)"
@@ -580,7 +548,7 @@ impl<'a> Reader<'a> {
         self.fault(&message, at, chain)
     }
 
-    fn no_creator(&self, class: &str, reason: &str, at: usize, chain: &Chain) -> String {
+    pub(super) fn no_creator(&self, class: &str, reason: &str, at: usize, chain: &Chain) -> String {
         let message = format!(
             "Cannot construct instance of `{class}` (although at least one Creator exists): {reason}"
         );
@@ -625,264 +593,12 @@ impl<'a> Reader<'a> {
         )
     }
 
-    fn fault(&self, message: &str, at: usize, chain: &Chain) -> String {
+    pub(super) fn fault(&self, message: &str, at: usize, chain: &Chain) -> String {
         let mut text = format!("{message}\n at {}", self.location(at));
         if !chain.0.is_empty() {
             // Writing to a string cannot fail.
             write!(text, " (through reference chain: {})", chain.0).unwrap_or(());
         }
         text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const AT: &str = " at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: ";
-
-    fn at(message: &str, column: u32, chain: &str) -> Result<Option<CreateRequest>, String> {
-        let chain = match chain {
-            "" => String::new(),
-            chain => format!(" (through reference chain: {CREATE_REQUEST}{chain})"),
-        };
-        Err(format!("{message}\n{AT}{column}]{chain}"))
-    }
-
-    #[test]
-    fn scalars_become_texts_as_they_were_written_and_the_last_of_equal_keys_counts() {
-        let body = br#" {"a": 1.50, "b":true,"c":null,"d":"x\u00fc\ud83d\ude00\n","a":1e3} "#;
-        let map = config_map(body).unwrap().unwrap();
-        let texts: Vec<_> = map
-            .iter()
-            .map(|(k, v)| (k.as_str(), v.as_deref()))
-            .collect();
-        let expected = [
-            ("a", Some("1e3")),
-            ("b", Some("true")),
-            ("c", None),
-            ("d", Some("xü😀\n")),
-        ];
-        assert_eq!(texts, expected);
-        assert_eq!(config_map(b""), Ok(None));
-        assert_eq!(config_map(b" null "), Ok(None));
-    }
-
-    /// Every text as Apache Kafka Connect 4.3.1 gave it.
-    #[test]
-    #[expect(clippy::too_many_lines, reason = "a table")]
-    fn malformed_creations_are_refused_with_jacksons_texts_and_positions() {
-        let cases = [
-            (
-                "{",
-                at(
-                    "Unexpected end-of-input: expected close marker for Object (start marker at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 1])",
-                    2,
-                    "",
-                ),
-            ),
-            (
-                "garbage",
-                at(
-                    &format!("Unrecognized token 'garbage': was expecting {VALUES}"),
-                    1,
-                    "",
-                ),
-            ),
-            (
-                "[]",
-                at(
-                    "Cannot deserialize value of type `org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest` from Array value (token `JsonToken.START_ARRAY`)",
-                    1,
-                    "",
-                ),
-            ),
-            (
-                "\"x\"",
-                at(
-                    "Cannot construct instance of `org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest` (although at least one Creator exists): no String-argument constructor/factory method to deserialize from String value ('x')",
-                    1,
-                    "",
-                ),
-            ),
-            (
-                "7",
-                at(
-                    "Cannot construct instance of `org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest` (although at least one Creator exists): no int/Int-argument constructor/factory method to deserialize from Number value (7)",
-                    1,
-                    "",
-                ),
-            ),
-            (
-                r#"{"name":"a","config":{"connector.class":{"a":1}}}"#,
-                at(
-                    "Cannot deserialize value of type `java.lang.String` from Object value (token `JsonToken.START_OBJECT`)",
-                    41,
-                    r#"["config"]->java.util.LinkedHashMap["connector.class"]"#,
-                ),
-            ),
-            (
-                r#"{"name":{"a":1},"config":{}}"#,
-                at(
-                    "Cannot deserialize value of type `java.lang.String` from Object value (token `JsonToken.START_OBJECT`)",
-                    9,
-                    r#"["name"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a","config":[]}"#,
-                at(
-                    "Cannot deserialize value of type `java.util.LinkedHashMap<java.lang.String,java.lang.String>` from Array value (token `JsonToken.START_ARRAY`)",
-                    22,
-                    r#"["config"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a","config":"x"}"#,
-                at(
-                    "Cannot construct instance of `java.util.LinkedHashMap` (although at least one Creator exists): no String-argument constructor/factory method to deserialize from String value ('x')",
-                    22,
-                    r#"["config"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a","configs":{}}"#,
-                at(
-                    "Unrecognized field \"configs\" (class org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest), not marked as ignorable (3 known properties: \"config\", \"name\", \"initial_state\")",
-                    26,
-                    r#"["configs"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a","config":{},"initial_state":"foo"}"#,
-                at(
-                    "Cannot construct instance of `org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest$InitialState`, problem: No enum constant org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest.InitialState.FOO",
-                    41,
-                    r#"["initial_state"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a","config":{"connector.class":"Nope"}} trailing"#,
-                at(
-                    &format!("Unrecognized token 'trailing': was expecting {VALUES}"),
-                    50,
-                    "",
-                ),
-            ),
-            (
-                r#"{"name":"a","config":{"connector.class":"Nope",}}"#,
-                at(
-                    "Unexpected character ('}' (code 125)): was expecting double-quote to start field name",
-                    48,
-                    r#"["config"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a", config:{}}"#,
-                at(
-                    "Unexpected character ('c' (code 99)): was expecting double-quote to start field name",
-                    14,
-                    "",
-                ),
-            ),
-            (
-                r#"{"name":"a","config":{"topic":tru}}"#,
-                at(
-                    &format!("Unrecognized token 'tru': was expecting {VALUES}"),
-                    31,
-                    r#"["config"]"#,
-                ),
-            ),
-            (
-                r#"{"name":"a","config":{"topic":"x}}"#,
-                at(
-                    "Unexpected end-of-input in VALUE_STRING",
-                    35,
-                    r#"["config"]"#,
-                ),
-            ),
-        ];
-        for (body, expected) in cases {
-            assert_eq!(create_request(body.as_bytes()), expected, "{body}");
-        }
-    }
-
-    #[test]
-    fn malformed_maps_are_refused_with_jacksons_texts() {
-        let cases = [
-            (
-                r#"{"a" 1}"#,
-                "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value",
-                6,
-            ),
-            (
-                r#"{"a":1 "b""#,
-                "Unexpected character ('\"' (code 34)): was expecting comma to separate Object entries",
-                8,
-            ),
-            (
-                r#"{"a":01}"#,
-                "Invalid numeric value: Leading zeroes not allowed",
-                7,
-            ),
-            (
-                r#"{"a":"\x"}"#,
-                "Unrecognized character escape 'x' (code 120)",
-                8,
-            ),
-            (
-                r#"{"a":?}"#,
-                "Unexpected character ('?' (code 63)): expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
-                6,
-            ),
-            (
-                r#"{"a":-}"#,
-                "Unexpected character ('}' (code 125)) in numeric value: expected digit (0-9) to follow minus sign, for valid numeric value",
-                7,
-            ),
-            (
-                "{\"a\":\"x\ny\"}",
-                "Illegal unquoted character ((CTRL-CHAR, code 10)): has to be escaped using backslash to be included in string value",
-                8,
-            ),
-            (
-                r#"{"a":"b"} 5"#,
-                "Trailing token (of type VALUE_NUMBER_INT) found after value (bound as `java.util.Map`): not allowed as per `DeserializationFeature.FAIL_ON_TRAILING_TOKENS`",
-                11,
-            ),
-            (
-                "true",
-                "Cannot deserialize value of type `java.util.LinkedHashMap<java.lang.String,java.lang.String>` from Boolean value (token `JsonToken.VALUE_TRUE`)",
-                1,
-            ),
-        ];
-        for (body, message, column) in cases {
-            let expected = Err(format!("{message}\n{AT}{column}]"));
-            assert_eq!(config_map(body.as_bytes()), expected, "{body}");
-        }
-    }
-
-    #[test]
-    fn deep_nesting_in_an_unknown_member_is_passed_over_without_recursion() {
-        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
-        let body = format!(r#"{{"x":{deep},"y":{{"a":[1,{{}},[]]}},"name":"n"}}"#);
-        let error = create_request(body.as_bytes()).unwrap_err();
-        assert!(error.starts_with("Unrecognized field \"x\""), "{error}");
-        let cut = create_request(&body.as_bytes()[..50_000]).unwrap_err();
-        assert!(cut.starts_with("Unexpected end-of-input"), "{cut}");
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_body_panics(body in proptest::collection::vec(proptest::num::u8::ANY, 0..64)) {
-            drop(create_request(&body));
-            drop(config_map(&body));
-        }
-
-        #[test]
-        fn no_text_of_json_characters_panics(body in "[\\[\\]{}\",:\\\\a-u0-9.\\- ]{0,64}") {
-            drop(create_request(body.as_bytes()));
-            drop(config_map(body.as_bytes()));
-        }
     }
 }
