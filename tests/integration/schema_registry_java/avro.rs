@@ -1,5 +1,5 @@
-//! Avro with a schema registry beside Java: Apache's own worker with Apicurio's converter, whose conversion
-//! is Confluent's `AvroData`. Either side reads what the other wrote, and prints the same.
+//! Avro beside Java: Apache's own worker with Apicurio's converter, whose conversion is Confluent's
+//! `AvroData`. Either side reads what the other wrote, and prints the same.
 
 use std::path::Path;
 
