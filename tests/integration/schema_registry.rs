@@ -1,10 +1,10 @@
 //! Converters with a schema registry: a real registry, and the serializers of Python's confluent-kafka on
-//! the other side.
+//! the other side; more beside Java is in [`schema_registry_java`](super::schema_registry_java).
 
 use serde_json::{Value, json};
 
 use crate::common::client::Compression;
-use crate::common::registry::{Serializers, shared_registry};
+use crate::common::registry::{JavaSerializers, Serializers, plain, shared_registry};
 use crate::common::{
     KafkaCluster, PATIENCE, Properties, Ringmain, Standalone, kafka, pipeline, wait_for, wait_until,
 };
@@ -22,7 +22,7 @@ fn with_registry(connector: Properties, converter: &str) -> Properties {
 }
 
 /// A sink that writes what `topic` has into `out.txt`, and its files.
-fn text_sink(
+pub(crate) fn text_sink(
     cluster: &KafkaCluster,
     name: &str,
     topic: &str,
@@ -38,7 +38,7 @@ fn text_sink(
     files.with_connectors(&[sink])
 }
 
-fn lines_when_there(files: &Standalone, count: usize) -> Vec<String> {
+pub(crate) fn lines_when_there(files: &Standalone, count: usize) -> Vec<String> {
     wait_for(&format!("{count} lines"), PATIENCE, || {
         let text = String::from_utf8(files.read("out.txt")).unwrap();
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
@@ -81,6 +81,11 @@ fn check_what_others_read(read: &[Value]) {
     }
 }
 
+fn check_what_java_reads(read: Vec<Value>) {
+    let read: Vec<Value> = read.into_iter().map(plain).collect();
+    check_what_others_read(&read);
+}
+
 #[test]
 fn structs_go_through_avro_and_others_read_them() {
     let Some(kafka) = kafka() else { return };
@@ -99,10 +104,11 @@ fn structs_go_through_json_schema_and_others_read_them() {
     let (topic, values) = there_and_back(kafka.shared_cluster(), "json", JSON);
     let others = Serializers {
         kind: "json",
-        topic,
+        topic: topic.clone(),
         schema: String::new(),
     };
     check_what_others_read(&others.read(&values));
+    check_what_java_reads(JavaSerializers::json_schema(kafka).read(&topic, &values));
 }
 
 #[test]
@@ -111,7 +117,7 @@ fn structs_go_through_protobuf_and_others_read_them() {
     let (topic, values) = there_and_back(kafka.shared_cluster(), "protobuf", PROTOBUF);
     let others = Serializers {
         kind: "protobuf",
-        topic,
+        topic: topic.clone(),
         schema: String::new(),
     };
     let mut read = others.read(&values);
@@ -122,6 +128,7 @@ fn structs_go_through_protobuf_and_others_read_them() {
         assert_eq!(value["long"], json!("12"), "{value}");
     }
     check_what_others_read(&read);
+    check_what_java_reads(JavaSerializers::protobuf(kafka).read(&topic, &values));
 }
 
 /// Two messages, one within the other and after a map, so that indexes are not the short ones.

@@ -105,6 +105,8 @@ pub(crate) struct Generator {
     pub(crate) random: fastrand::Rng,
     /// Whether values may hold byte arrays in other values, whose text is an identity in Java.
     pub(crate) nested_bytes: bool,
+    /// Whether there is NaN and infinity, which JSON has no number for.
+    pub(crate) infinite: bool,
 }
 
 impl Generator {
@@ -112,6 +114,7 @@ impl Generator {
         Self {
             random: fastrand::Rng::with_seed(seed),
             nested_bytes: true,
+            infinite: true,
         }
     }
 
@@ -319,11 +322,20 @@ impl Generator {
             SchemaType::Int16 => Value::Int16(long as i16),
             SchemaType::Int32 => Value::Int32(long as i32),
             SchemaType::Int64 => Value::Int64(long),
-            SchemaType::Float32 => Value::Float32(self.pick(&FLOATS)),
-            SchemaType::Float64 => Value::Float64(f64::from(self.pick(&FLOATS))),
+            SchemaType::Float32 => Value::Float32(self.float()),
+            SchemaType::Float64 => Value::Float64(f64::from(self.float())),
             SchemaType::Boolean => Value::Boolean(self.random.bool()),
             SchemaType::Bytes => self.bytes(),
             _ => Value::String(self.text()),
+        }
+    }
+
+    fn float(&mut self) -> f32 {
+        loop {
+            let float = self.pick(&FLOATS);
+            if self.infinite || float.is_finite() {
+                return float;
+            }
         }
     }
 
@@ -351,7 +363,7 @@ impl Generator {
                 Value::Decimal(self.decimal(scale.parse().unwrap()))
             }
             Some("Date") => Value::Date(self.random.i64(-1_000_000..100_000) * 86_400_000),
-            Some("Time") => Value::Time(self.random.i64(..86_400_000)),
+            Some("Time") => Value::Time(self.random.i64(0..86_400_000)),
             _ => Value::Timestamp(self.instant()),
         }
     }

@@ -10,8 +10,8 @@
 
 mod chains;
 mod converters;
-mod encode;
-mod generate;
+pub(crate) mod encode;
+pub(crate) mod generate;
 mod java;
 mod steps;
 mod texts;

@@ -17,6 +17,11 @@ use crate::{PATIENCE, Process, try_free_port};
 
 /// Version of Apicurio Registry.
 const APICURIO: &str = "2.6.13.Final";
+/// Version of Apicurio's serializers for Protobuf. Those of the registry's version write a message of their own
+/// where Confluent has the message's indexes; here there is a choice.
+const PROTOBUF_SERIALIZERS: &str = "3.1.7";
+/// Version of Kotlin's library, which that version has older than its other parts need.
+const KOTLIN: &str = "2.2.21";
 /// What pip installs: the serializers, and protoc.
 const PYTHON_PACKAGES: [&str; 2] = ["confluent-kafka[avro,json,protobuf]", "grpcio-tools"];
 
@@ -127,18 +132,10 @@ fn fetch() -> Result<PathBuf, String> {
 /// # Errors
 /// Maven is missing or cannot fetch them.
 pub fn fetch_converters(kafka: &Kafka) -> Result<PathBuf, String> {
-    let pom = converters_pom();
+    let pom = pom("apicurio-registry-utils-converter", APICURIO, "");
     let home = fetched(&format!("apicurio-converters-{APICURIO}"), &pom, |home| {
-        let file = home.join("pom.xml");
-        fs::write(&file, &pom).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
         let jars = home.join("plugins/apicurio-converters");
-        let mut maven = Command::new("mvn");
-        maven
-            .args(["-q", "-B", "-f"])
-            .arg(&file)
-            .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
-            .arg(format!("-DoutputDirectory={}", jars.display()));
-        run(&mut maven, "Maven, to fetch Apicurio's converters")?;
+        copy_dependencies(home, &pom, &jars, "Maven, to fetch Apicurio's converters")?;
         let mut sync = kafka.java(256, "WARN");
         sync.args(["org.apache.kafka.tools.ConnectPluginPath", "sync-manifests"])
             .arg("--plugin-location")
@@ -148,8 +145,39 @@ pub fn fetch_converters(kafka: &Kafka) -> Result<PathBuf, String> {
     Ok(home.join("plugins"))
 }
 
-/// The converters without what Connect brings itself.
-fn converters_pom() -> String {
+/// A directory with the jars of Apicurio's serializers for Protobuf, for [`Kafka::java_with`].
+///
+/// # Errors
+/// Maven is missing or cannot fetch them.
+pub fn fetch_protobuf_serializers() -> Result<PathBuf, String> {
+    let kotlin = format!(
+        "<dependency><groupId>org.jetbrains.kotlin</groupId>\
+         <artifactId>kotlin-stdlib</artifactId><version>{KOTLIN}</version></dependency>"
+    );
+    let serde = "apicurio-registry-protobuf-serde-kafka";
+    let pom = pom(serde, PROTOBUF_SERIALIZERS, &kotlin);
+    let name = format!("apicurio-protobuf-{PROTOBUF_SERIALIZERS}");
+    let home = fetched(&name, &pom, |home| {
+        let need = "Maven, to fetch Apicurio's serializers for Protobuf";
+        copy_dependencies(home, &pom, &home.join("jars"), need)
+    })?;
+    Ok(home.join("jars"))
+}
+
+fn copy_dependencies(home: &Path, pom: &str, jars: &Path, need: &str) -> Result<(), String> {
+    let file = home.join("pom.xml");
+    fs::write(&file, pom).map_err(|e| format!("cannot write {}: {e}", file.display()))?;
+    let mut maven = Command::new("mvn");
+    maven
+        .args(["-q", "-B", "-f"])
+        .arg(&file)
+        .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+        .arg(format!("-DoutputDirectory={}", jars.display()));
+    run(&mut maven, need)
+}
+
+/// An artifact of Apicurio's without what Connect brings itself, and `more` dependencies.
+fn pom(artifact: &str, version: &str, more: &str) -> String {
     let connects = ["connect-api", "connect-json", "kafka-clients"];
     let exclusions = connects.map(|artifact| {
         format!(
@@ -163,8 +191,8 @@ fn converters_pom() -> String {
          <groupId>ringmain</groupId><artifactId>converters-for-perf</artifactId>\
          <version>1</version><packaging>pom</packaging>\n  \
          <dependencies><dependency><groupId>io.apicurio</groupId>\
-         <artifactId>apicurio-registry-utils-converter</artifactId><version>{APICURIO}</version>\
-         <exclusions>{}</exclusions></dependency></dependencies>\n</project>\n",
+         <artifactId>{artifact}</artifactId><version>{version}</version>\
+         <exclusions>{}</exclusions></dependency>{more}</dependencies>\n</project>\n",
         exclusions.concat()
     )
 }
