@@ -2,6 +2,7 @@
 //! Google's libraries bring along. In place of a text there may be a descriptor in base64, which is what
 //! clients without a compiler register.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -21,6 +22,11 @@ use crate::converters::registry::limits::{DEPTH_MAX, NODES_MAX};
 
 /// What the schema itself is called.
 const ROOT: &str = "registered_schema.proto";
+
+/// Where Confluent's options are declared.
+const META_FILE: &str = "confluent/meta.proto";
+/// How the names of its options begin.
+const OPTIONS: [&str; 2] = ["(confluent.", "(.confluent."];
 
 /// A message with its index and those of the messages that it stands in, the outermost first.
 pub(super) type Indexed = (Vec<i32>, MessageDescriptor);
@@ -50,7 +56,7 @@ impl FileResolver for Resolver {
 
 fn file_of(name: &str, text: &str) -> Result<File, Error> {
     let Some(mut bytes) = descriptor(text) else {
-        return File::from_source(name, text);
+        return File::from_source(name, &with_meta(text));
     };
     // A field that comes again counts: the file is called as the import says.
     let renamed = FileDescriptorProto {
@@ -59,6 +65,17 @@ fn file_of(name: &str, text: &str) -> Result<File, Error> {
     };
     bytes.extend(renamed.encode_to_vec());
     File::decode_file_descriptor_proto(bytes.as_slice()).map_err(Error::new)
+}
+
+/// A text with an import of the file whose options it has. Confluent's converter leaves that import out: its own
+/// parser takes options as they stand.
+fn with_meta(text: &str) -> Cow<'_, str> {
+    let has_options = OPTIONS.iter().any(|start| text.contains(start));
+    match has_options && !text.contains(META_FILE) {
+        // Behind the rest, so that errors name the lines of the text.
+        true => Cow::Owned(format!("{text}\nimport \"{META_FILE}\";\n")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// The bytes of a descriptor in base64; `None` when the text is none.

@@ -1,6 +1,7 @@
 //! What others write: messages of schemas that no Connect schema made.
 
 use super::*;
+use crate::api::SchemaType;
 
 #[test]
 fn messages_of_others_are_read_by_their_indexes() {
@@ -205,6 +206,42 @@ fn files_that_a_schema_refers_to_are_compiled_with_it() {
         "Struct{in=Struct{c=Struct{s=x}}}"
     );
     assert_eq!(found.schema.unwrap().version(), Some(3));
+}
+
+#[test]
+fn options_of_confluents_converter_count_although_it_does_not_import_them() {
+    // As it registers a struct with an eight-bit number and a decimal.
+    let text = r#"syntax = "proto3";
+package org.example;
+
+import "confluent/type/decimal.proto";
+
+message Name {
+  int32 a = 1 [(confluent.field_meta) = {
+    params: [
+      {
+        key: "connect.type",
+        value: "int8"
+      }
+    ]
+  }];
+  confluent.type.Decimal b = 2 [(confluent.field_meta) = {
+    params: [
+      {
+        value: "4",
+        key: "scale"
+      }
+    ]
+  }];
+}
+"#;
+    let schema = read(&format(&[]), text, &[0, 8, 5])
+        .unwrap()
+        .schema
+        .unwrap();
+    let field = |name| &schema.field(name).unwrap().schema;
+    assert_eq!(field("a").kind(), SchemaType::Int8);
+    assert_eq!(field("b").parameters().unwrap()["scale"], "4");
 }
 
 #[test]
