@@ -114,6 +114,16 @@ fn every_type_comes_back_alone_and_in_a_struct_and_as_null() {
 }
 
 #[test]
+fn a_default_keeps_all_its_digits() {
+    let format = format(&[]);
+    let number = Value::Float64(2.135_709_907_827_941_4e19);
+    let schema = SchemaBuilder::new(SchemaType::Float64).version(1);
+    let schema = schema.default_value(number.clone()).unwrap().build();
+    let registered = format.compose(Some(&schema)).unwrap();
+    assert_eq!(schema_of(&format, &registered.text).unwrap(), schema);
+}
+
+#[test]
 fn a_schema_says_what_connect_knows_of_a_struct() {
     let format = format(&[("object.additional.properties", "false")]);
     let schema = SchemaBuilder::structure()
