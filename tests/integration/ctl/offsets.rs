@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::workers::{Worker, apache};
+use super::workers::{Worker, workers};
 use super::{arg, ctl_with_input};
-use crate::common::{PATIENCE, kafka, scratch_dir, wait_until};
+use crate::common::{PATIENCE, scratch_dir, wait_until};
 
 fn shown(worker: &Worker, name: &str) -> serde_json::Value {
     worker
@@ -43,12 +43,14 @@ fn start(worker: &Worker, dir: &Path) -> serde_json::Value {
 
 #[test]
 fn offsets_of_a_source_and_a_sink_are_shown_set_and_forgotten() {
-    if kafka().is_none() {
-        return;
+    for worker in workers() {
+        are_shown_set_and_forgotten(&worker);
     }
-    let worker = apache();
+}
+
+fn are_shown_set_and_forgotten(worker: &Worker) {
     let dir = scratch_dir("ctl-offsets");
-    let partition = start(&worker, dir.path());
+    let partition = start(worker, dir.path());
     let ran = worker.ctl(&["offsets", "show", "ctl-off-sink"]).ends(0);
     let row: Vec<&str> = ran.out.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row, ["ctl-off", "0", "3"]);
@@ -74,11 +76,11 @@ fn offsets_of_a_source_and_a_sink_are_shown_set_and_forgotten() {
         .ends(0);
     worker.ctl(&alter).ends(0).says("altered successfully");
     assert_eq!(
-        shown(&worker, "ctl-off-source")["offsets"][0]["offset"],
+        shown(worker, "ctl-off-source")["offsets"][0]["offset"],
         json!({"position": 4})
     );
     // What was shown can be given back.
-    fs::write(&wanted, shown(&worker, "ctl-off-sink").to_string()).unwrap();
+    fs::write(&wanted, shown(worker, "ctl-off-sink").to_string()).unwrap();
     let ran = ctl_with_input(
         &worker.url,
         &["--json", "offsets", "alter", "ctl-off-sink", "-"],

@@ -28,7 +28,7 @@ pub(super) fn workers() -> Vec<Worker> {
 }
 
 /// Apache's shared worker.
-pub(super) fn apache() -> Worker {
+fn apache() -> Worker {
     Worker {
         name: "apache",
         url: kafka().unwrap().shared_oracle().url(""),
@@ -469,61 +469,65 @@ fn top_and_info_say_how_a_worker_is() {
 }
 
 #[test]
-fn topics_and_log_levels_are_read_and_set_at_apaches_worker() {
-    if kafka().is_none() {
-        return;
+fn topics_of_a_connector_are_read_and_forgotten() {
+    for worker in workers() {
+        let dir = scratch_dir("ctl-topics");
+        let text = source("ctl-topics", dir.path());
+        let file = write(dir.path(), "c.properties", &text);
+        worker.ctl(&["apply", &file]).ends(0);
+        wait_until("the connector's topic", PATIENCE, || {
+            let topics = worker.json(&["topics", "ctl-topics"]);
+            topics == json!({"name": "ctl-topics", "topics": ["ctl-topics-topic"]})
+        });
+        let ran = worker.ctl(&["topics", "ctl-topics"]).ends(0);
+        assert_eq!(ran.out, "ctl-topics-topic\n", "{}", worker.name);
+        worker.ctl(&["stop", "ctl-topics"]).ends(0);
+        worker
+            .ctl(&["wait", "--for", "stopped", "ctl-topics"])
+            .ends(0);
+        worker
+            .ctl(&["topics", "ctl-topics", "--reset", "--yes"])
+            .ends(0)
+            .says("forgot");
+        worker
+            .ctl(&["topics", "ctl-topics"])
+            .ends(0)
+            .says("no topic yet");
+        let shown = worker.json(&["describe", "ctl-topics"]);
+        assert_eq!(shown["topics"], json!([]), "{}", worker.name);
+        worker.delete(&["ctl-topics"]);
+        worker
+            .ctl(&["topics", "ctl-nobody"])
+            .ends(1)
+            .complains("ctl-nobody");
     }
-    let worker = apache();
-    let dir = scratch_dir("ctl-topics");
-    let file = write(
-        dir.path(),
-        "c.properties",
-        &source("ctl-topics", dir.path()),
-    );
-    worker.ctl(&["apply", &file]).ends(0);
-    wait_until("the connector's topic", PATIENCE, || {
-        let topics = worker.json(&["topics", "ctl-topics"]);
-        topics == json!({"name": "ctl-topics", "topics": ["ctl-topics-topic"]})
-    });
-    let ran = worker.ctl(&["topics", "ctl-topics"]).ends(0);
-    assert_eq!(ran.out, "ctl-topics-topic\n");
-    worker.ctl(&["stop", "ctl-topics"]).ends(0);
-    worker
-        .ctl(&["topics", "ctl-topics", "--reset", "--yes"])
-        .ends(0)
-        .says("forgot");
-    worker
-        .ctl(&["topics", "ctl-topics"])
-        .ends(0)
-        .says("no topic yet");
-    worker
-        .ctl(&["topics", "ctl-nobody"])
-        .ends(1)
-        .complains("ctl-nobody");
-    worker.delete(&["ctl-topics"]);
+}
 
-    worker
-        .ctl(&["logs", "level"])
-        .ends(0)
-        .says("LOGGER")
-        .says("root");
-    assert!(worker.json(&["logs", "level"])["root"]["level"].is_string());
-    let set = worker.json(&["logs", "level", "org.ctl.x", "warn"]);
-    let expected =
-        json!({"name": "org.ctl.x", "level": "WARN", "scope": "worker", "changed": ["org.ctl.x"]});
-    assert_eq!(set, expected);
-    let ran = worker.ctl(&["logs", "level", "org.ctl.x"]).ends(0);
-    assert_eq!(ran.out, "WARN\n");
-    let level = worker.json(&["logs", "level", "org.ctl.x"]);
-    assert!(level["last_modified"].is_i64(), "{level}");
-    worker
-        .ctl(&["logs", "level", "org.ctl.x", "ERROR"])
-        .ends(0)
-        .says("org.ctl.x is ERROR");
-    worker
-        .ctl(&["logs", "level", "org.ctl.nobody"])
-        .ends(1)
-        .complains("lists the loggers");
-    let answer = http::get(&format!("{}/admin/loggers/org.ctl.x", worker.url)).json();
-    assert_eq!(answer["level"], "ERROR");
+#[test]
+fn log_levels_are_read_and_set() {
+    for worker in workers() {
+        worker
+            .ctl(&["logs", "level"])
+            .ends(0)
+            .says("LOGGER")
+            .says("root");
+        assert!(worker.json(&["logs", "level"])["root"]["level"].is_string());
+        let set = worker.json(&["logs", "level", "org.ctl.x", "warn"]);
+        let expected = json!({"name": "org.ctl.x", "level": "WARN", "scope": "worker", "changed": ["org.ctl.x"]});
+        assert_eq!(set, expected, "{}", worker.name);
+        let ran = worker.ctl(&["logs", "level", "org.ctl.x"]).ends(0);
+        assert_eq!(ran.out, "WARN\n");
+        let level = worker.json(&["logs", "level", "org.ctl.x"]);
+        assert!(level["last_modified"].is_i64(), "{}: {level}", worker.name);
+        worker
+            .ctl(&["logs", "level", "org.ctl.x", "ERROR"])
+            .ends(0)
+            .says("org.ctl.x is ERROR");
+        worker
+            .ctl(&["logs", "level", "org.ctl.nobody"])
+            .ends(1)
+            .complains("lists the loggers");
+        let answer = http::get(&format!("{}/admin/loggers/org.ctl.x", worker.url)).json();
+        assert_eq!(answer["level"], "ERROR", "{}", worker.name);
+    }
 }
