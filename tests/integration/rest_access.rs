@@ -9,13 +9,13 @@ use crate::common::{
     wait_until,
 };
 
-const EXTENSION: &str =
+pub(crate) const EXTENSION: &str =
     "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension";
 /// `user:secret`.
 const RIGHT: &str = "Basic dXNlcjpzZWNyZXQ=";
 
 /// A JAAS file over these credentials.
-fn jaas(dir: &Path, credentials: &str) -> PathBuf {
+pub(crate) fn jaas(dir: &Path, credentials: &str) -> PathBuf {
     let users = dir.join("users.properties");
     fs::write(&users, credentials).unwrap();
     let file = dir.join("jaas.conf");

@@ -4,6 +4,7 @@
 mod bad_servers;
 mod completion;
 mod fake;
+mod https;
 mod offsets;
 mod requests;
 mod terminal;

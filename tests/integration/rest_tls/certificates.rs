@@ -100,6 +100,17 @@ impl Certificates {
         );
     }
 
+    /// A store for Java of whom to trust.
+    pub(crate) fn trust_store(&self) -> PathBuf {
+        self.run(
+            "keytool",
+            &format!(
+                "-importcert -alias ca -file ca.crt -keystore trust.jks -storetype JKS -storepass {PASSWORD} -noprompt"
+            ),
+        );
+        self.path("trust.jks")
+    }
+
     fn run(&self, program: &str, arguments: &str) {
         let output = Command::new(program)
             .args(arguments.split_whitespace())

@@ -1,6 +1,7 @@
 //! HTTPS listeners: stores in every format, client certificates, and clients that attack the handshake.
 
 mod certificates;
+pub(crate) mod guarded;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
