@@ -28,6 +28,7 @@ mod mirror;
 mod preview;
 mod rest;
 mod rest_access;
+mod rest_clients;
 mod rest_session;
 mod rest_tls;
 mod runtimes;

@@ -22,6 +22,7 @@ pub mod process;
 pub mod promtool;
 pub mod properties;
 pub mod registry;
+pub mod rest_clients;
 
 pub use basic_auth::fetch_basic_auth_extension;
 pub use client::Client;
