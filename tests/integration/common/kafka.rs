@@ -1,7 +1,7 @@
 //! Apache Kafka for the tests: one for all of them, with a broker and an oracle to share.
 
 use std::ops::Deref;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::oracle::ConnectOracle;
 use super::pipeline;
@@ -50,5 +50,38 @@ impl Kafka {
             let worker = pipeline::worker(&self.shared_cluster().bootstrap());
             ConnectOracle::start(self, &worker, &[])
         })
+    }
+
+    /// One Apache worker for tests that pause and resume connectors, for one of them at a time. Apache's
+    /// standalone herder takes its own lock and that of its configurations in either order: a pause beside
+    /// another change can stop it for good ("Request timed out"), and so is nothing for a shared worker.
+    pub(crate) fn managed_oracle(&self) -> ManagedOracle {
+        static TURN: Mutex<()> = Mutex::new(());
+        static MANAGED: OnceLock<ConnectOracle> = OnceLock::new();
+        // A test that failed has done the worker no harm.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let oracle = MANAGED.get_or_init(|| {
+            let worker = pipeline::worker(&self.shared_cluster().bootstrap());
+            ConnectOracle::start(self, &worker, &[])
+        });
+        ManagedOracle {
+            oracle,
+            _turn: turn,
+        }
+    }
+}
+
+/// A test's turn with an Apache worker, see [`Kafka::managed_oracle`].
+#[derive(Debug)]
+pub(crate) struct ManagedOracle {
+    oracle: &'static ConnectOracle,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Deref for ManagedOracle {
+    type Target = ConnectOracle;
+
+    fn deref(&self) -> &ConnectOracle {
+        self.oracle
     }
 }

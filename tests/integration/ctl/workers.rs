@@ -6,33 +6,33 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{Ran, arg, ctl, ctl_with_input};
+use crate::common::kafka::ManagedOracle;
 use crate::common::pipeline::{self, STRING};
-use crate::common::{PATIENCE, Ringmain, Standalone, http, kafka, scratch_dir, wait_until};
+use crate::common::{Kafka, PATIENCE, Ringmain, Standalone, http, kafka, scratch_dir, wait_until};
 
 /// A worker to manage.
 pub(super) struct Worker {
     pub(super) name: &'static str,
     pub(super) url: String,
-    /// Keep our own running.
+    /// Keeps our own running.
     _ours: Option<(Ringmain, Standalone)>,
+    /// Keeps other tests from Apache's.
+    _turn: Option<ManagedOracle>,
 }
 
-/// Apache's shared one, where there is Kafka, and one of ours on an embedded log.
+/// Apache's, where there is Kafka, and one of ours on an embedded log.
 pub(super) fn workers() -> Vec<Worker> {
     let ours = ours();
-    kafka()
-        .map(|_| apache())
-        .into_iter()
-        .chain([ours])
-        .collect()
+    kafka().map(apache).into_iter().chain([ours]).collect()
 }
 
-/// Apache's shared worker.
-fn apache() -> Worker {
+fn apache(kafka: &Kafka) -> Worker {
+    let oracle = kafka.managed_oracle();
     Worker {
         name: "apache",
-        url: kafka().unwrap().shared_oracle().url(""),
+        url: oracle.url(""),
         _ours: None,
+        _turn: Some(oracle),
     }
 }
 
@@ -46,6 +46,7 @@ fn ours() -> Worker {
         name: "ringmain",
         url: ringmain.url(""),
         _ours: Some((ringmain, files)),
+        _turn: None,
     }
 }
 

@@ -9,25 +9,12 @@ mod transcript;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use testbed::rest_clients::{NODE, PYTHON, jars_of, node_modules_of, python_with};
 
 use self::transcript::Transcript;
-use crate::common::{
-    ConnectOracle, Properties, Ringmain, Standalone, kafka, pipeline, scratch_dir,
-};
+use crate::common::{Properties, Ringmain, Standalone, kafka, pipeline, scratch_dir};
 use crate::rest_tls::guarded::{GuardedWorker, PASSWORD, basic_auth};
-
-/// A worker of Apache's for these clients alone: they set the level of its root logger.
-fn apache() -> Option<&'static ConnectOracle> {
-    static SHARED: OnceLock<ConnectOracle> = OnceLock::new();
-    let kafka = kafka()?;
-    Some(SHARED.get_or_init(|| {
-        let worker = pipeline::worker(&kafka.shared_cluster().bootstrap());
-        ConnectOracle::start(kafka, &worker, &[])
-    }))
-}
 
 /// Ours with an embedded log.
 fn ours() -> (Ringmain, tempfile::TempDir) {
@@ -57,8 +44,10 @@ fn manages_connectors(calls: usize, credentials: Credentials, script: impl Fn() 
     let answers = Transcript::of(script(), &ringmain.url(""));
     assert_eq!(answers.len(), calls, "{answers:?}");
     ringmain.stop_cleanly();
-    let Some(apache) = apache() else { return };
+    let Some(kafka) = kafka() else { return };
+    let apache = kafka.managed_oracle();
     let expected = Transcript::of(script(), &apache.url(""));
+    drop(apache);
     answers.is_as(&expected);
     comes_by_https(&expected, credentials, script());
 }
