@@ -25,8 +25,10 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Descriptors.FileDescriptor;
 import com.google.protobuf.DynamicMessage;
 import com.google.protobuf.Message;
+import com.squareup.wire.schema.internal.parser.MessageElement;
 import com.squareup.wire.schema.internal.parser.ProtoFileElement;
 import com.squareup.wire.schema.internal.parser.ProtoParser;
+import com.squareup.wire.schema.internal.parser.TypeElement;
 import io.apicurio.registry.resolver.DefaultSchemaResolver;
 import io.apicurio.registry.resolver.ParsedSchema;
 import io.apicurio.registry.resolver.strategy.ArtifactReference;
@@ -159,11 +161,15 @@ public class ProtobufOracle {
         ArtifactReference id = ArtifactReference.builder().contentId((long) head.getInt()).build();
         ProtobufSchema schema = resolver.resolveSchemaByArtifactReference(id).getParsedSchema().getParsedSchema();
         ByteArrayInputStream rest = new ByteArrayInputStream(data, head.position(), head.remaining());
+        // Indexes are those of the text: the compiler's descriptor may have messages of other files, too.
+        List<? extends TypeElement> types = schema.getProtoFileElement().getTypes();
         Descriptor descriptor = null;
         for (int index : MessageIndexesUtil.readFrom(rest)) {
+            TypeElement type = types.stream().filter(MessageElement.class::isInstance).toList().get(index);
             descriptor = descriptor == null
-                ? schema.getFileDescriptor().getMessageTypes().get(index)
-                : descriptor.getNestedTypes().get(index);
+                ? schema.getFileDescriptor().findMessageTypeByName(type.getName())
+                : descriptor.findNestedTypeByName(type.getName());
+            types = type.getNestedTypes();
         }
         return DynamicMessage.parseFrom(descriptor, rest);
     }
