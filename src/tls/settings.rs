@@ -188,76 +188,72 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// The own key: its text, or a store with it.
     fn identity(&self) -> Result<Option<Identity>, ConfigProblem> {
-        const TYPE: &str = "ssl.keystore.type";
-        const LOCATION: &str = "ssl.keystore.location";
-        const PASSWORD: &str = "ssl.keystore.password";
-        let kind = self.kind(TYPE)?;
-        let location = self.text(LOCATION);
-        let password = self.secret(PASSWORD);
         let problem = |key: &str, text: &str| Err(ConfigProblem::new(key, text));
         match (
             self.secret("ssl.keystore.key"),
             self.secret("ssl.keystore.certificate.chain"),
         ) {
-            (Some(key), Some(chain)) => {
-                if kind != StoreKind::Pem {
-                    return problem(
-                        TYPE,
-                        "SSL private key can be specified only for PEM: set ssl.keystore.type=PEM",
-                    );
-                }
-                if location.is_some() {
-                    return problem(
-                        LOCATION,
-                        "Both SSL key store location and separate private key are specified.",
-                    );
-                }
-                if password.is_some() {
-                    return problem(PASSWORD, PEM_HAS_KEY_PASSWORD);
-                }
-                return Ok(Some(Identity::Inline { key, chain }));
-            }
-            (Some(_), None) => {
-                return problem(
-                    "ssl.keystore.certificate.chain",
-                    "SSL private key is specified, but certificate chain is not specified.",
-                );
-            }
-            (None, Some(_)) => {
-                return problem(
-                    "ssl.keystore.key",
-                    "SSL certificate chain is specified, but private key is not specified",
-                );
-            }
-            (None, None) => {}
+            (Some(key), Some(chain)) => self.inline_identity(key, chain).map(Some),
+            (Some(_), None) => problem(
+                "ssl.keystore.certificate.chain",
+                "SSL private key is specified, but certificate chain is not specified.",
+            ),
+            (None, Some(_)) => problem(
+                "ssl.keystore.key",
+                "SSL certificate chain is specified, but private key is not specified",
+            ),
+            (None, None) => self.key_store(),
         }
-        match (location, &password, kind) {
-            (None, None, _) => return Ok(None),
-            (None, Some(_), _) => {
-                return problem(
-                    LOCATION,
+    }
+
+    /// A key in the settings goes with PEM and without a store.
+    fn inline_identity(&self, key: Password, chain: Password) -> Result<Identity, ConfigProblem> {
+        if self.kind(KEYSTORE_TYPE)? != StoreKind::Pem {
+            return Err(ConfigProblem::new(
+                KEYSTORE_TYPE,
+                "SSL private key can be specified only for PEM: set ssl.keystore.type=PEM",
+            ));
+        }
+        if self.text(KEYSTORE_LOCATION).is_some() {
+            return Err(ConfigProblem::new(
+                KEYSTORE_LOCATION,
+                "Both SSL key store location and separate private key are specified.",
+            ));
+        }
+        if self.text(KEYSTORE_PASSWORD).is_some() {
+            return Err(ConfigProblem::new(KEYSTORE_PASSWORD, PEM_HAS_KEY_PASSWORD));
+        }
+        Ok(Identity::Inline { key, chain })
+    }
+
+    fn key_store(&self) -> Result<Option<Identity>, ConfigProblem> {
+        let kind = self.kind(KEYSTORE_TYPE)?;
+        let password = self.secret(KEYSTORE_PASSWORD);
+        let Some(location) = self.text(KEYSTORE_LOCATION) else {
+            return match password {
+                None => Ok(None),
+                Some(_) => Err(ConfigProblem::new(
+                    KEYSTORE_LOCATION,
                     "SSL key store is not specified, but key store password is specified.",
-                );
+                )),
+            };
+        };
+        match (kind, &password) {
+            (StoreKind::Pem, Some(_)) => {
+                Err(ConfigProblem::new(KEYSTORE_PASSWORD, PEM_HAS_KEY_PASSWORD))
             }
-            (Some(_), Some(_), StoreKind::Pem) => {
-                return problem(PASSWORD, PEM_HAS_KEY_PASSWORD);
-            }
-            (Some(_), None, StoreKind::Binary) => {
-                return problem(
-                    PASSWORD,
-                    "SSL key store is specified, but key store password is not specified.",
-                );
-            }
-            (Some(_), _, _) => {}
-        }
-        Ok(location.map(|location| {
-            Identity::Store(Store {
+            (StoreKind::Binary, None) => Err(ConfigProblem::new(
+                KEYSTORE_PASSWORD,
+                "SSL key store is specified, but key store password is not specified.",
+            )),
+            _ => Ok(Some(Identity::Store(Store {
                 kind,
                 location: location.to_owned(),
                 password,
-            })
-        }))
+            }))),
+        }
     }
 
     fn trust(&self) -> Result<Option<Trust>, ConfigProblem> {
@@ -385,5 +381,8 @@ impl<'a> Keys<'a> {
     }
 }
 
+const KEYSTORE_TYPE: &str = "ssl.keystore.type";
+const KEYSTORE_LOCATION: &str = "ssl.keystore.location";
+const KEYSTORE_PASSWORD: &str = "ssl.keystore.password";
 const PEM_HAS_KEY_PASSWORD: &str = "SSL key store password cannot be specified with PEM format, only key \
                                     password may be specified.";

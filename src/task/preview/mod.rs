@@ -6,6 +6,8 @@
 //! written and no offset moves.
 
 mod round_trip;
+#[cfg(test)]
+pub(crate) mod samples;
 mod sink;
 mod source;
 mod trace;

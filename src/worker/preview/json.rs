@@ -127,40 +127,10 @@ fn headers(headers: &[(String, Option<Vec<u8>>)]) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{ConnectError, SchemaAndValue, TopicPartition, Value};
+    use crate::api::ConnectError;
     use crate::task::errors::Stage;
-    use crate::task::preview::{Failed, Produced, Step};
-
-    fn record(topic: &str) -> ConnectRecord {
-        ConnectRecord {
-            topic: topic.into(),
-            kafka_partition: Some(0),
-            key: SchemaAndValue::NULL,
-            value: SchemaAndValue::schemaless(Value::Int64(1)),
-            timestamp: Some(5),
-            headers: Vec::new(),
-        }
-    }
-
-    fn trace(fate: Fate) -> Trace {
-        Trace {
-            origin: Origin::Consumed(Consumed {
-                at: TopicPartition::new("t", 2),
-                offset: 41,
-                timestamp: 5,
-                key: None,
-                value: Some(b"1".to_vec()),
-                headers: vec![("h".to_owned(), Some(vec![0]))],
-            }),
-            entered: Some(record("t")),
-            steps: vec![Step {
-                alias: "r".into(),
-                class: "p.RegexRouter",
-                record: record("u"),
-            }],
-            fate,
-        }
-    }
+    use crate::task::preview::samples::trace;
+    use crate::task::preview::{Failed, Produced};
 
     #[test]
     fn a_machine_sees_the_same_with_whole_bytes() {
