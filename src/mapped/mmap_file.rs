@@ -1,7 +1,7 @@
 //! A locked file and its mapping: the only place with `unsafe`.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,10 @@ use super::SlotError;
 
 const LOCK_TRIES: u32 = 10;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Looks at the kernel's list of locks.
+const HOLDER_LOOKS: usize = 5;
+/// Bytes of that list that are asked for at a time.
+const LOCKS_PIECE: usize = 64 << 10;
 
 /// A file with an exclusive `flock`, which ends when this is dropped.
 #[derive(Debug)]
@@ -200,7 +204,16 @@ fn lock(file: &File, path: &Path) -> Result<(), SlotError> {
 /// The process that holds the `flock` on `file`, as `/proc/locks` tells.
 pub fn lock_holder(file: &File) -> Option<i32> {
     let inode = file.metadata().ok()?.ino().to_string();
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    (0..HOLDER_LOOKS).find_map(|_| listed_holder(&inode))
+}
+
+/// The kernel hands its list out in pieces, and passes over an entry when others go between two of them. So
+/// the pieces are large (with the 32 bytes that a `read_to_string` begins with one look in twelve missed an
+/// entry), and a list of several is looked at again.
+fn listed_holder(inode: &str) -> Option<i32> {
+    let mut locks = String::with_capacity(LOCKS_PIECE);
+    let mut list = File::open("/proc/locks").ok()?;
+    list.read_to_string(&mut locks).ok()?;
     // 1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF
     locks.lines().find_map(|line| {
         let mut words = line.split_whitespace().skip(1);

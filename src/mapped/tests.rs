@@ -117,6 +117,32 @@ fn a_second_worker_is_told_who_holds_the_file() {
 }
 
 #[test]
+fn the_holder_of_a_file_is_found_while_other_files_are_locked_and_unlocked() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let (dir, path) = path();
+    let _held = LockedFile::open(&path).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    let pid = i32::try_from(std::process::id()).unwrap();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            let others = (0..8).map(|other| dir.path().join(format!("{thread}-{other}")));
+            let others: Vec<PathBuf> = others.collect();
+            let ended = &ended;
+            scope.spawn(move || {
+                while !ended.load(Ordering::Acquire) {
+                    let locked = others.iter().map(|path| LockedFile::open(path).unwrap());
+                    drop(locked.collect::<Vec<_>>());
+                }
+            });
+        }
+        let found: Vec<Option<i32>> = (0..300).map(|_| lock_holder(&file)).collect();
+        ended.store(true, Ordering::Release);
+        assert!(found.iter().all(|found| *found == Some(pid)), "{found:?}");
+    });
+}
+
+#[test]
 fn one_flipped_byte_never_costs_more_than_the_last_write() {
     let (_dir, path) = path();
     write(&path, &[("a", "old"), ("b", "old")]);
