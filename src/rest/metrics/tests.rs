@@ -1,6 +1,8 @@
 //! Metrics of connectors that run on an embedded log, as a scraper sees them.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -368,12 +370,21 @@ fn a_task_that_hangs_is_named_with_its_stage_in_status_health_and_metrics_and_on
     let others = fixture.call("GET", "/connectors/src/status", "").json();
     assert_eq!(others["tasks"][0].get("stalled"), None);
 
-    let reader = std::thread::spawn(move || std::fs::read(pipe).unwrap());
+    let (told, first) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        let mut pipe = BufReader::new(File::open(pipe).unwrap());
+        let mut line = String::new();
+        pipe.read_line(&mut line).unwrap();
+        told.send(line).unwrap();
+        io::copy(&mut pipe, &mut io::sink()).unwrap();
+    });
     fixture.wait(path, |status| status["tasks"][0].get("stalled").is_none());
     let health = fixture.call("GET", "/health", "");
     assert_eq!(health.json().get("stalled"), None);
+    let line = first.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(line, "line 0\n");
     drop(fixture);
-    assert!(reader.join().unwrap().starts_with(b"line 0\n"));
+    reader.join().unwrap();
 }
 
 #[test]
