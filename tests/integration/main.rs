@@ -2,7 +2,7 @@
 //! tools and the `ringmain` binary) and look at files, topics and answers only.
 //!
 //! Nothing here uses the crate's internals; only [`embedded_log`] writes through the library, and
-//! [`differential`] runs its plugins beside Apache's. Kafka 4.3.1 is fetched with Maven on first use, see
+//! [`differential`] and [`connect_group`] run its parts beside Apache's. Kafka 4.3.1 is fetched with Maven on first use, see
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -11,6 +11,7 @@ mod clean_restart;
 mod codecs;
 mod commands;
 mod common;
+mod connect_group;
 mod consumer_groups;
 mod consumer_groups_interop;
 mod control;
