@@ -2,7 +2,7 @@
 //! tools and the `ringmain` binary) and look at files, topics and answers only.
 //!
 //! Nothing here uses the crate's internals; only [`embedded_log`] writes through the library, and
-//! [`differential`] and [`schema_registry_java`] run its plugins beside Java's. Kafka 4.3.1 is fetched with Maven on first use, see
+//! [`differential`], [`schema_registry_java`] and [`connect_group`] run parts of it beside Java's. Kafka 4.3.1 is fetched with Maven on first use, see
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -12,6 +12,7 @@ mod clean_restart;
 mod codecs;
 mod commands;
 mod common;
+mod connect_group;
 mod consumer_groups;
 mod consumer_groups_interop;
 mod control;

@@ -12,7 +12,7 @@ mod chains;
 mod converters;
 pub(crate) mod encode;
 pub(crate) mod generate;
-mod java;
+pub(crate) mod java;
 mod steps;
 mod texts;
 
@@ -90,7 +90,7 @@ fn with_deep_stack(make: impl FnOnce() -> Vec<Case> + Send + 'static) -> Vec<Cas
 /// an error on both sides.
 fn compare(kafka: &testbed::Kafka, cases: Vec<Case>, least: usize) {
     let questions: Vec<Json> = cases.iter().map(|case| case.question.clone()).collect();
-    let answers = java::ask(kafka, &questions);
+    let answers = java::ask(kafka, "DifferentialOracle.java", &questions);
     assert_eq!(answers.len(), cases.len(), "an answer per question");
     let mut differing = Vec::new();
     let mut failed = 0;
