@@ -11,7 +11,7 @@
 
 mod error;
 mod java_map;
-mod offset_key;
+pub(crate) mod offset_key;
 mod offset_store;
 
 pub use error::StorageError;
