@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Who may use whom points down only:
-//! `main, cli → rest → herder → worker → task, plugins → storage → connectors, converters,
+//! `main, cli → rest → herder → distributed, worker → task, plugins → storage → connectors, converters,
 //! transforms → config, kafka, embedded → clients → record, mapped → api, shard, metrics`.
 
 pub mod api;
@@ -19,6 +19,7 @@ pub mod clients;
 pub mod config;
 pub mod connectors;
 pub mod converters;
+pub mod distributed;
 pub mod embedded;
 pub mod herder;
 pub mod kafka;

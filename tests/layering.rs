@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["rest"],
     &["herder"],
+    &["distributed"],
     &["worker"],
     &["task", "plugins"],
     &["storage"],
