@@ -9,6 +9,7 @@
 //! than a constant factor; what is not understood comes back as data, to be logged.
 
 pub mod config_topic;
+pub mod offset_topic;
 pub mod status_topic;
 
 mod json;
