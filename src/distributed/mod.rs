@@ -9,6 +9,7 @@
 //! than a constant factor; what is not understood comes back as data, to be logged.
 
 pub mod config_topic;
+pub mod internal_topics;
 pub mod offset_topic;
 pub mod status_topic;
 
@@ -18,3 +19,6 @@ mod work;
 
 pub use record::TopicRecord;
 pub use work::ConnectorTaskId;
+
+#[cfg(test)]
+mod internal_topics_tests;
