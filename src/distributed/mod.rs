@@ -21,4 +21,6 @@ pub use record::TopicRecord;
 pub use work::ConnectorTaskId;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod internal_topics_tests;
