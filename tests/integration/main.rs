@@ -2,7 +2,7 @@
 //! tools and the `ringmain` binary) and look at files, topics and answers only.
 //!
 //! Nothing here uses the crate's internals; only [`embedded_log`] writes through the library, and
-//! [`differential`] runs its plugins beside Apache's. Kafka 4.3.1 is fetched with Maven on first use, see
+//! [`differential`] and [`internal_topics`] run its plugins and stores beside Apache's. Kafka 4.3.1 is fetched with Maven on first use, see
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -21,6 +21,7 @@ mod embedded;
 mod embedded_log;
 mod faults;
 mod harness;
+mod internal_topics;
 mod mirror;
 mod preview;
 mod rest;

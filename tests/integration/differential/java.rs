@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use serde_json::Value as Json;
 
-/// One answer per question, in order.
-pub(crate) fn ask(kafka: &testbed::Kafka, questions: &[Json]) -> Vec<Json> {
-    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/DifferentialOracle.java");
+/// One answer per question, in order, of a program in `tests/oracle`.
+pub(crate) fn ask(kafka: &testbed::Kafka, oracle: &str, questions: &[Json]) -> Vec<Json> {
+    let oracles = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
     let mut java = kafka
         .java(512, "OFF")
         .args(["-Duser.language=en", "-Duser.country=US"])
-        .arg(oracle)
+        .arg(oracles.join(oracle))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
