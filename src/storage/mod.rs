@@ -12,7 +12,7 @@
 mod active_topics;
 mod error;
 mod java_map;
-mod offset_key;
+pub(crate) mod offset_key;
 mod offset_store;
 
 pub use active_topics::{ActiveTopics, TopicTracker};

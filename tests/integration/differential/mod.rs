@@ -126,7 +126,7 @@ fn compare(kafka: &testbed::Kafka, cases: Vec<Case>, least: usize) {
 }
 
 /// Both answers from shortly before the first difference on: they can be long.
-fn around_difference(apache: &str, ours: &str) -> (String, String) {
+pub(crate) fn around_difference(apache: &str, ours: &str) -> (String, String) {
     let mut pairs = apache.chars().zip(ours.chars());
     let same = pairs.position(|(apache, ours)| apache != ours).unwrap_or(0);
     let part = |text: &str| {
