@@ -15,8 +15,8 @@ pub struct ConnectorInfo {
     pub config: ConfigMap,
     /// Its tasks, by number.
     pub tasks: Vec<ConnectorTaskId>,
-    /// Source or sink.
-    pub kind: ConnectorKind,
+    /// Source or sink; `None` when this worker does not know its class.
+    pub kind: Option<ConnectorKind>,
 }
 
 /// State of a connector or task instance as REST shows it.
@@ -66,6 +66,10 @@ pub struct TaskState {
     pub state: ConnectorState,
     /// Trace of the error that failed it.
     pub trace: Option<String>,
+    /// `host:port` of the worker that it is or was on; `None` is this one.
+    pub worker_id: Option<String>,
+    /// Version of the plugin, where it is known.
+    pub version: Option<String>,
     /// Restarts by its connector's policy, if there were or will be any.
     pub restarts: Option<Box<TaskRestarts>>,
     /// Its running instance.
@@ -96,14 +100,18 @@ pub struct ConnectorStateInfo {
     pub state: ConnectorState,
     /// Trace of the error that failed it.
     pub trace: Option<String>,
+    /// `host:port` of the worker that it is or was on; `None` is this one.
+    pub worker_id: Option<String>,
+    /// Version of the plugin, where it is known.
+    pub version: Option<String>,
     /// Its running instance.
     pub instance: Option<InstanceId>,
     /// The call that it hangs in.
     pub hanging: Option<Ongoing>,
     /// Tasks by number.
     pub tasks: Vec<TaskState>,
-    /// Source or sink.
-    pub kind: ConnectorKind,
+    /// Source or sink; `None` when this worker does not know its class.
+    pub kind: Option<ConnectorKind>,
 }
 
 /// A connector as the metrics show it.
@@ -172,6 +180,15 @@ pub enum HerderError {
     /// The herder gave no answer in time (500); what is being done is told when it is known.
     #[error("Request timed out{}", .0.as_ref().map(|stage| format!(". {}.", stage.summary())).unwrap_or_default())]
     Timeout(Option<Stage>),
+    /// Another worker has to do it: the leader, or whoever runs it (Kafka: `NotLeaderException`,
+    /// `NotAssignedException`). The request is forwarded to the URL; without one it is answered with 409.
+    #[error("{message}")]
+    Elsewhere {
+        /// Why not this one.
+        message: String,
+        /// The worker's URL, where it is known.
+        url: Option<String>,
+    },
     /// The worker is going down (500).
     #[error("the worker is shutting down")]
     ShuttingDown,

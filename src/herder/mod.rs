@@ -4,9 +4,11 @@
 //! (start, wish, answer), no I/O, no clock of its own. The [`driver`] thread connects it to the worker
 //! and to whoever asks. Task and connector code never runs here. Called by `rest/` and `cli`.
 
+pub mod distributed;
 mod driver;
 mod entities;
 mod handle;
+mod restart_policy;
 mod stage;
 pub mod standalone;
 pub mod validation;

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::api::ConnectorKind;
 use crate::api::config_def::{ConfigKey, ConfigValue};
 use crate::herder::validation::ConfigInfos;
 use crate::herder::{
@@ -18,8 +19,13 @@ pub(super) fn info(info: &ConnectorInfo) -> Value {
         "name": info.name,
         "config": info.config,
         "tasks": tasks,
-        "type": info.kind.name(),
+        "type": kind_name(info.kind),
     })
+}
+
+/// Kafka's name of the kind of connector; what this worker can't tell is `unknown`.
+fn kind_name(kind: Option<ConnectorKind>) -> &'static str {
+    kind.map_or("unknown", ConnectorKind::name)
 }
 
 fn task_id(id: &ConnectorTaskId) -> Value {
@@ -40,7 +46,7 @@ pub(super) fn state_info(status: &ConnectorStateInfo, worker_id: &str) -> Value 
         "name": status.name,
         "connector": state(status.state, status.trace.as_deref(), status.hanging, worker_id),
         "tasks": tasks,
-        "type": status.kind.name(),
+        "type": kind_name(status.kind),
     })
 }
 

@@ -77,7 +77,9 @@ impl From<HerderError> for Failure {
     fn from(error: HerderError) -> Self {
         let status = match &error {
             HerderError::NotFound(_) => 404,
-            HerderError::AlreadyExists(_) | HerderError::Conflict(_) => 409,
+            HerderError::AlreadyExists(_)
+            | HerderError::Conflict(_)
+            | HerderError::Elsewhere { .. } => 409,
             HerderError::BadRequest(_) => 400,
             HerderError::Failed(_) | HerderError::Timeout(_) | HerderError::ShuttingDown => 500,
         };

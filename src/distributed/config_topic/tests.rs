@@ -91,6 +91,11 @@ impl Replay {
     }
 }
 
+fn tasks_updated(tasks: Vec<ConnectorTaskId>) -> UpdateEvent {
+    let connector = "c".into();
+    UpdateEvent::TasksUpdated { connector, tasks }
+}
+
 #[test]
 fn nothing_is_told_before_the_start() {
     let mut replay = Replay::new();
@@ -146,7 +151,7 @@ fn task_configurations_wait_for_their_commit() {
     assert_eq!(replay.state().applied_connector_config("c"), None);
 
     let updated = replay.event("commit-c", r#"{"tasks":2}"#);
-    assert_eq!(updated, Some(UpdateEvent::TasksUpdated(vec![id(0), id(1)])));
+    assert_eq!(updated, Some(tasks_updated(vec![id(0), id(1)])));
     let state = replay.state();
     assert_eq!(
         **state.raw_task_config(&id(1)).unwrap(),
@@ -182,7 +187,7 @@ fn a_commit_whose_tasks_are_not_all_there_makes_the_connector_inconsistent() {
     replay.connector("c", 2);
     replay.event("task-c-1", r#"{"properties":{"n":"new"}}"#);
     let applied = replay.apply("commit-c", r#"{"tasks":2}"#);
-    assert_eq!(applied.event, Some(UpdateEvent::TasksUpdated(Vec::new())));
+    assert_eq!(applied.event, Some(tasks_updated(Vec::new())));
     assert!(matches!(
         applied.problems[..],
         [ConfigProblem::Incomplete { tasks: 2, .. }]

@@ -19,8 +19,13 @@ pub enum UpdateEvent {
     ConnectorRemoved(Arc<str>),
     /// A connector is new or has another configuration.
     ConnectorUpdated(Arc<str>),
-    /// A commit was read; these tasks have new configurations. None where the commit was incomplete.
-    TasksUpdated(Vec<ConnectorTaskId>),
+    /// A commit was read.
+    TasksUpdated {
+        /// Of which connector.
+        connector: Arc<str>,
+        /// Tasks that have new configurations. None where the commit was incomplete.
+        tasks: Vec<ConnectorTaskId>,
+    },
     /// A user wants something else of a connector.
     TargetStateChanged(Arc<str>),
     /// There is another session key.
@@ -239,6 +244,9 @@ impl ConfigTopic {
         }
         entry.task_count = Some(tasks);
         entry.pending_fencing = true;
-        Some(UpdateEvent::TasksUpdated(updated))
+        Some(UpdateEvent::TasksUpdated {
+            connector,
+            tasks: updated,
+        })
     }
 }

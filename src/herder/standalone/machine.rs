@@ -136,6 +136,9 @@ impl Machine {
             } => self.restart(&name, include_tasks, only_failed, now),
             Request::RestartTask { name, task } => self.restart_task(&name, task, now),
             Request::Offsets { name, request } => return self.offsets(id, &name, request),
+            Request::PutTaskConfigs { .. } => Err(HerderError::Failed(
+                "Kafka Connect in standalone mode does not support externally setting task configurations".to_owned(),
+            )),
         };
         Some(done)
     }

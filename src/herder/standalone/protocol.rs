@@ -50,6 +50,10 @@ pub enum Request {
         name: String,
         request: OffsetsRequest,
     },
+    PutTaskConfigs {
+        name: String,
+        configs: Vec<ConfigMap>,
+    },
     Ping,
 }
 

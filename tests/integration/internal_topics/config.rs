@@ -316,7 +316,7 @@ fn event(event: &UpdateEvent) -> Json {
     match event {
         UpdateEvent::ConnectorRemoved(name) => json!(["removed", name.as_ref()]),
         UpdateEvent::ConnectorUpdated(name) => json!(["updated", name.as_ref()]),
-        UpdateEvent::TasksUpdated(tasks) => {
+        UpdateEvent::TasksUpdated { tasks, .. } => {
             let tasks = tasks.iter().map(|id| (id.to_string(), true.into()));
             json!(["tasks", tasks.collect::<Map<_, _>>()])
         }

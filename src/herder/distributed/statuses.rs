@@ -1,0 +1,161 @@
+//! The status topic: what is written about the instances here, and what was read about all (Kafka:
+//! `KafkaStatusBackingStore`, `AbstractHerder.onStartup` and its siblings).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::config_log::Record;
+use super::machine::{Machine, Now};
+use super::protocol::{Output, Token, WriteError};
+use super::work::Item;
+use crate::distributed::status_topic::{State, Status, StatusOf, StatusWrite};
+use crate::distributed::{ConnectorTaskId, TopicRecord};
+
+/// Wait before a status that could not be written is tried again.
+const RETRY: Duration = Duration::from_millis(300);
+
+/// Statuses that are on their way.
+#[derive(Debug, Default)]
+pub(super) struct StatusWrites {
+    sent: BTreeMap<Token, Sent>,
+    retries: Vec<(Instant, StatusWrite)>,
+}
+
+#[derive(Debug)]
+enum Sent {
+    Status(Box<StatusWrite>),
+    /// A tombstone or a topic: not tried again.
+    Other,
+}
+
+impl StatusWrites {
+    /// Whether everything was written that had to be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sent.is_empty() && self.retries.is_empty()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.retries.iter().map(|(at, _)| *at).min()
+    }
+}
+
+impl Machine {
+    /// Takes in records of the status topic; those of a partition come in their order.
+    pub fn status_records<'a>(&mut self, records: impl IntoIterator<Item = Record<'a>>, now: Now) {
+        self.now = now;
+        for record in records {
+            if let Some(problem) = self.status.apply(record.key, record.value) {
+                super::log(problem.level(), "status", record.offset, &problem);
+            }
+        }
+    }
+
+    /// The status topic was read to its end for the first time.
+    pub fn status_started(&mut self, now: Now) {
+        self.now = now;
+        self.started.status = true;
+        self.topic_started();
+    }
+
+    /// Tells the cluster the state of something here. A status that says that somebody let go of it, or
+    /// failed, must not hide one of whoever has it now.
+    pub(super) fn put_status(&mut self, item: &Item, state: State, trace: Option<String>) {
+        let status = Status {
+            state,
+            trace,
+            worker_id: self.settings.worker_id.clone(),
+            generation: self.group.generation,
+            version: self.version(item, state),
+        };
+        let of = item.status_of();
+        let write = match state {
+            State::Unassigned | State::Failed => self.status.put_safe(&of, &status),
+            _ => Some(self.status.put(&of, &status)),
+        };
+        if let Some(write) = write {
+            self.send(write);
+        }
+    }
+
+    fn version(&self, item: &Item, state: State) -> Option<String> {
+        if matches!(state, State::Unassigned | State::Restarting) {
+            return None;
+        }
+        let snapshot = self.config.snapshot();
+        let config = snapshot.raw_connector_config(&item.connector)?;
+        let described = (self.settings.describe)(config).ok()?;
+        Some(described.1)
+    }
+
+    fn send(&mut self, write: StatusWrite) {
+        let token = self.token();
+        self.outputs
+            .push(Output::Status(token, write.record.clone()));
+        self.statuses
+            .sent
+            .insert(token, Sent::Status(Box::new(write)));
+    }
+
+    /// Writes a record that is not tried again.
+    pub(super) fn append_status(&mut self, record: TopicRecord) {
+        let token = self.token();
+        self.outputs.push(Output::Status(token, record));
+        self.statuses.sent.insert(token, Sent::Other);
+    }
+
+    /// What became of [`Output::Status`].
+    pub fn status_written(&mut self, token: Token, result: Result<(), WriteError>, now: Now) {
+        self.now = now;
+        let sent = self.statuses.sent.remove(&token);
+        match (sent, result) {
+            (Some(Sent::Status(write)), Err(error)) if error.retriable => {
+                self.statuses.retries.push((now.at + RETRY, *write));
+            }
+            (Some(_), Err(error)) => {
+                tracing::error!(error = error.message, "a status can't be written to the status topic");
+            }
+            _ => {}
+        }
+        self.go_on();
+    }
+
+    /// Tries again what could not be written, where it still says something.
+    pub(super) fn statuses_overdue(&mut self) {
+        let now = self.now.at;
+        let (due, later) = std::mem::take(&mut self.statuses.retries)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.statuses.retries = later;
+        for (_, write) in due {
+            if self.status.may_retry(&write) {
+                self.send(write);
+            }
+        }
+    }
+
+    /// The leader takes the statuses back of what was deleted before this round (Kafka:
+    /// `updateDeletedConnectorStatus`, `updateDeletedTaskStatus`).
+    pub(super) fn forget_deleted(&mut self) {
+        let snapshot = self.config.snapshot();
+        let mut gone: Vec<StatusOf> = Vec::new();
+        for name in self.status.connectors() {
+            if !snapshot.contains(name) {
+                gone.push(StatusOf::Connector(Arc::clone(name)));
+            }
+            let tasks = self.status.tasks(name).map(|(task, _)| task);
+            let remaining = i32::try_from(snapshot.tasks(name).len()).unwrap_or(i32::MAX);
+            let remaining = if snapshot.contains(name) { remaining } else { 0 };
+            let deleted = tasks.filter(|task| *task >= remaining);
+            gone.extend(
+                deleted.map(|task| StatusOf::Task(ConnectorTaskId::new(Arc::clone(name), task))),
+            );
+        }
+        for of in gone {
+            self.append_status(TopicRecord {
+                key: of.key().into_bytes(),
+                value: None,
+            });
+        }
+    }
+}
