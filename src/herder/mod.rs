@@ -8,12 +8,13 @@ pub mod distributed;
 mod driver;
 mod entities;
 mod handle;
+mod plane;
 mod restart_policy;
 mod stage;
 pub mod standalone;
 pub mod validation;
 
-pub use driver::{Herder, HerderSettings};
+pub use driver::{Herder, HerderEnd, HerderQueue, HerderSettings};
 pub use entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, HerderError,
     InitialState, TaskInfo, TaskOverview, TaskRestarts, TaskState,

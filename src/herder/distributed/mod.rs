@@ -34,8 +34,10 @@
 mod config_log;
 mod config_writes;
 mod group;
+mod link;
 mod machine;
 mod offsets;
+mod peers;
 mod protocol;
 mod publications;
 mod requests;
@@ -45,7 +47,10 @@ mod statuses;
 mod work;
 
 pub use config_log::Record;
+pub(super) use link::Link;
+pub use link::Connections;
 pub use machine::{Machine, Now, Settings};
+pub use peers::PeerCaller;
 pub use session_keys::KeySettings;
 pub use protocol::{
     ConfigCommand, GroupCommand, Joined, Lead, Output, PeerCall, PeerError, Token, WriteError,
