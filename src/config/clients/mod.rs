@@ -4,6 +4,7 @@
 //! A key of Kafka that changes nothing here is accepted with a warning; one whose value would change
 //! what a client does is refused with the reason ([`Support`]).
 
+mod internal;
 mod jaas;
 mod keys;
 mod layers;
@@ -14,6 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use internal::InternalClient;
 pub(crate) use keys::ssl_keys;
 pub use keys::{ClientKey, Support, def, keys};
 pub use layers::{
