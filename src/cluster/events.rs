@@ -46,10 +46,45 @@ pub enum ClusterEvent {
         /// Whether all is in Kafka; else the first failure.
         result: Outcome,
     },
+    /// Something about the worker's place in its group.
+    Group(GroupNews),
     /// The worker can't start: an internal topic can't be used. Apache's text, then the causes.
     Failed(String),
     /// Answers [`super::ClusterHandle::stop`].
     Stopped,
+}
+
+/// What the group member tells; see `kafka::group_member` for the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupNews {
+    /// It is about to join and waits for [`super::ClusterHandle::join`].
+    Prepare,
+    /// It leads a round and waits for [`super::ClusterHandle::assign`].
+    Lead {
+        /// Generation that is being formed.
+        generation: i32,
+        /// Name of the protocol that the coordinator chose.
+        protocol: String,
+        /// This member's id.
+        leader: String,
+        /// All members, with their metadata.
+        members: Vec<(String, Vec<u8>)>,
+    },
+    /// A round is complete.
+    Joined {
+        /// Generation of the group.
+        generation: i32,
+        /// This member's id.
+        member_id: String,
+        /// Name of the protocol that the coordinator chose.
+        protocol: String,
+        /// What the leader gave this member.
+        assignment: Vec<u8>,
+    },
+    /// The session is over, or may be; the reason is for the log.
+    SessionLost(String),
+    /// The worker can't be a member of this group.
+    Failed(String),
 }
 
 /// Where events go. Called on the cluster's thread: it must not block.

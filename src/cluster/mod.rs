@@ -18,6 +18,7 @@
 //! [`topic_log::APPENDS_MAX`] appends.
 
 mod events;
+mod group;
 pub mod offsets;
 mod settings;
 mod thread;
@@ -29,8 +30,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::events::{ClusterEvent, EventSink};
+pub use self::events::{ClusterEvent, EventSink, GroupNews};
 pub use self::settings::ClusterSettings;
+use self::group::GroupCommand;
 use self::thread::Command;
 use self::topic_log::LogError;
 use crate::distributed::TopicRecord;
@@ -135,6 +137,47 @@ impl ClusterHandle {
         records: Vec<TopicRecord>,
     ) -> Result<(), ClusterBusy> {
         self.send(Command::AppendStatus { token, records })
+    }
+
+    /// Joins the group, or joins it again.
+    ///
+    /// # Errors
+    /// The mailbox is full.
+    pub fn request_join(&self, reason: &'static str) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::RequestJoin(reason)))
+    }
+
+    /// Answers [`GroupNews::Prepare`]: protocols in the order of preference, with metadata.
+    ///
+    /// # Errors
+    /// The mailbox is full.
+    pub fn join(&self, metadata: Vec<(&'static str, Vec<u8>)>) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::Join(metadata)))
+    }
+
+    /// Answers [`GroupNews::Lead`]: what each member gets, by its id.
+    ///
+    /// # Errors
+    /// The mailbox is full.
+    pub fn assign(&self, assignments: Vec<(String, Vec<u8>)>) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::Assign(assignments)))
+    }
+
+    /// Leaves the group.
+    ///
+    /// # Errors
+    /// The mailbox is full.
+    pub fn leave(&self, reason: &'static str) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::Leave(reason)))
+    }
+
+    /// The herder does its work: a member whose herder is stuck leaves its group after
+    /// `rebalance.timeout.ms`.
+    ///
+    /// # Errors
+    /// The mailbox is full.
+    pub fn herder_is_alive(&self) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::Alive))
     }
 
     /// Writes what was appended before, for up to `limit`, and closes the clients; then comes

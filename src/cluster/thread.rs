@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::tell;
+use super::group::{Group, GroupCommand};
 use super::offsets::OffsetView;
 use super::topic_log::{
     LogAdmin, LogClients, LogError, LogRecord, RecordSink, TopicLog, TopicLogSettings,
@@ -38,6 +39,7 @@ pub(super) enum Command {
         token: Token,
         records: Vec<TopicRecord>,
     },
+    Group(GroupCommand),
     Stop {
         limit: Duration,
     },
@@ -148,6 +150,7 @@ impl Parts {
                     tell(&sink, ClusterEvent::StatusAppended { token, result }).await;
                 });
             }
+            Command::Group(command) => self.group.obey(command),
             Command::Stop { .. } => {}
         }
     }
