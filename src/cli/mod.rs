@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 clean stop, 1 failure, 2 bad usage or configuration; of `ctl` also 3 and 4.
 
+mod boot;
 mod completions;
 mod ctl;
 mod doctor;

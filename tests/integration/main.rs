@@ -20,6 +20,7 @@ mod crash;
 mod ctl;
 mod dead_letters;
 mod differential;
+mod distributed;
 mod embedded;
 mod embedded_log;
 mod faults;

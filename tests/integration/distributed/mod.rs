@@ -1,0 +1,6 @@
+//! Distributed mode on real brokers: workers of ours, alone and together with Apache's.
+
+mod bounce;
+mod group;
+mod lifecycle;
+mod mixed;
