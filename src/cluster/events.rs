@@ -58,9 +58,14 @@ pub enum ClusterEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupNews {
     /// It is about to join and waits for [`super::ClusterHandle::join`].
-    Prepare,
+    Prepare {
+        /// For the answer.
+        round: u64,
+    },
     /// It leads a round and waits for [`super::ClusterHandle::assign`].
     Lead {
+        /// For the answer.
+        round: u64,
         /// Generation that is being formed.
         generation: i32,
         /// Name of the protocol that the coordinator chose.

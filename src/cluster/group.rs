@@ -22,8 +22,8 @@ const LEAVE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) enum GroupCommand {
     RequestJoin(&'static str),
-    Join(Vec<(&'static str, Vec<u8>)>),
-    Assign(Vec<(String, Vec<u8>)>),
+    Join(u64, Vec<(&'static str, Vec<u8>)>),
+    Assign(u64, Result<Vec<(String, Vec<u8>)>, String>),
     Leave(&'static str),
     Alive,
 }
@@ -50,15 +50,11 @@ impl Group {
     pub(super) fn obey(&self, command: GroupCommand) {
         match command {
             GroupCommand::RequestJoin(reason) => self.member.request_join(reason),
-            GroupCommand::Join(metadata) => {
-                let metadata = metadata.into_iter();
-                let metadata = metadata.map(|(name, bytes)| (name, Bytes::from(bytes)));
-                self.member.join(metadata.collect());
+            GroupCommand::Join(round, metadata) => {
+                self.member.join(round, shared(metadata));
             }
-            GroupCommand::Assign(assignments) => {
-                let assignments = assignments.into_iter();
-                let assignments = assignments.map(|(id, bytes)| (id, Bytes::from(bytes)));
-                self.member.assign(assignments.collect());
+            GroupCommand::Assign(round, assignments) => {
+                self.member.assign(round, assignments.map(shared));
             }
             GroupCommand::Leave(reason) => {
                 self.lease.end();
@@ -75,18 +71,25 @@ impl Group {
     }
 }
 
+fn shared<N>(bytes: Vec<(N, Vec<u8>)>) -> Vec<(N, Bytes)> {
+    let pairs = bytes.into_iter();
+    pairs.map(|(name, bytes)| (name, bytes.into())).collect()
+}
+
 /// Tells what happens, for as long as the thread lives.
 async fn follow(member: Rc<GroupMember>, lease: Lease, sink: Arc<dyn EventSink>) {
     loop {
         let event = member.next().await;
         let news = match event {
-            GroupEvent::Prepare { .. } => GroupNews::Prepare,
+            GroupEvent::Prepare { round, .. } => GroupNews::Prepare { round },
             GroupEvent::Lead {
+                round,
                 generation,
                 protocol,
                 leader,
                 members,
             } => GroupNews::Lead {
+                round,
                 generation,
                 protocol,
                 leader,

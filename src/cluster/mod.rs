@@ -151,16 +151,24 @@ impl ClusterHandle {
     ///
     /// # Errors
     /// The mailbox is full.
-    pub fn join(&self, metadata: Vec<(&'static str, Vec<u8>)>) -> Result<(), ClusterBusy> {
-        self.send(Command::Group(GroupCommand::Join(metadata)))
+    pub fn join(
+        &self,
+        round: u64,
+        metadata: Vec<(&'static str, Vec<u8>)>,
+    ) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::Join(round, metadata)))
     }
 
-    /// Answers [`GroupNews::Lead`]: what each member gets, by its id.
+    /// Answers [`GroupNews::Lead`]: what each member gets, by its id, or why nothing could be assigned.
     ///
     /// # Errors
     /// The mailbox is full.
-    pub fn assign(&self, assignments: Vec<(String, Vec<u8>)>) -> Result<(), ClusterBusy> {
-        self.send(Command::Group(GroupCommand::Assign(assignments)))
+    pub fn assign(
+        &self,
+        round: u64,
+        assignments: Result<Vec<(String, Vec<u8>)>, String>,
+    ) -> Result<(), ClusterBusy> {
+        self.send(Command::Group(GroupCommand::Assign(round, assignments)))
     }
 
     /// Leaves the group.

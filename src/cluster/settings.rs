@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::topic_log::TopicLogSettings;
-use crate::api::ConfigMap;
+use crate::api::{ConfigMap, ConnectError};
 use crate::api::config_def::{ConfigProblem, ParsedConfig};
-use crate::clients::AdminConfig;
+use crate::clients::{AdminConfig, CommonClientConfig};
 use crate::config::Warning;
 use crate::config::clients::InternalClient;
 use crate::config::worker::distributed_def;
 use crate::distributed::internal_topics::InternalTopic;
+use crate::distributed::protocol::PROTOCOL_TYPE;
+use crate::kafka::group_member::GroupMemberConfig;
 
 /// `exactly.once.source.support`.
 const EXACTLY_ONCE: &str = "exactly.once.source.support";
@@ -22,6 +24,8 @@ pub struct ClusterSettings {
     pub(super) offsets: TopicLogSettings,
     /// The admin client of all three.
     pub(super) admin: AdminConfig,
+    /// The worker's place in its group.
+    pub(super) group: GroupMemberConfig,
     /// Keys of the worker's file about internal topics that have no effect.
     pub warnings: Vec<Warning>,
 }
@@ -38,6 +42,16 @@ impl std::fmt::Debug for ClusterSettings {
 }
 
 impl ClusterSettings {
+    /// The same for a member with this client id, where the file has none, and this `group.instance.id`.
+    #[must_use]
+    pub fn as_member(mut self, client_id: &str, instance_id: Option<String>) -> Self {
+        if self.group.common.client_id.is_empty() {
+            self.group.common.client_id = client_id.to_owned();
+        }
+        self.group.group_instance_id = instance_id;
+        self
+    }
+
     /// From the texts of a distributed worker's file, references replaced.
     ///
     /// # Errors
@@ -79,10 +93,32 @@ impl ClusterSettings {
             configs,
             statuses,
             offsets,
+            group: group(parsed, admin.common.clone()).map_err(|error| of_ours(&error))?,
             admin,
             warnings,
         })
     }
+}
+
+/// The group member of a worker: it talks to brokers as the worker's own clients do.
+fn group(
+    parsed: &ParsedConfig,
+    mut common: CommonClientConfig,
+) -> Result<GroupMemberConfig, ConnectError> {
+    let ms = |key: &str| {
+        let ms = u64::try_from(parsed.int(key)?).unwrap_or(0);
+        Ok::<_, ConnectError>(Duration::from_millis(ms))
+    };
+    common.client_id = parsed.str("client.id")?.to_owned();
+    Ok(GroupMemberConfig {
+        common,
+        group_id: parsed.str("group.id")?.to_owned(),
+        protocol_type: PROTOCOL_TYPE,
+        session_timeout: ms("session.timeout.ms")?,
+        rebalance_timeout: ms("rebalance.timeout.ms")?,
+        heartbeat_interval: ms("heartbeat.interval.ms")?,
+        group_instance_id: None,
+    })
 }
 
 fn of_ours(error: &crate::api::ConnectError) -> Vec<ConfigProblem> {

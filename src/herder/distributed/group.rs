@@ -188,10 +188,10 @@ impl Machine {
     /// The coordinator made this worker the leader of a round.
     pub fn lead(&mut self, round: Lead, now: Now) {
         self.now = now;
-        let assignments = self.assign(&round).unwrap_or_else(|error| {
+        let assignments = self.assign(&round);
+        if let Err(error) = &assignments {
             tracing::error!(error, generation = round.generation, "no assignment can be made");
-            Vec::new()
-        });
+        }
         self.outputs
             .push(Output::Group(GroupCommand::Assign(assignments)));
         self.go_on();

@@ -40,6 +40,9 @@ pub(in crate::herder) struct Link {
     connections: Connections,
     sync_limit: Duration,
     pulse: Instant,
+    /// Which of the member's questions the machine is answering.
+    prepare_round: u64,
+    lead_round: u64,
     failure: Option<String>,
 }
 
@@ -85,6 +88,8 @@ impl Link {
             machine: Machine::new(settings, now),
             connections,
             pulse: now.at,
+            prepare_round: 0,
+            lead_round: 0,
             failure: None,
         }
     }
@@ -179,8 +184,12 @@ impl Link {
 
     fn group(&mut self, news: GroupNews, now: Now) {
         match news {
-            GroupNews::Prepare => self.machine.prepare(now),
+            GroupNews::Prepare { round } => {
+                self.prepare_round = round;
+                self.machine.prepare(now);
+            }
             GroupNews::Lead {
+                round: number,
                 generation,
                 protocol,
                 leader,
@@ -192,6 +201,7 @@ impl Link {
                     leader,
                     members,
                 };
+                self.lead_round = number;
                 self.machine.lead(round, now);
             }
             GroupNews::Joined {
@@ -269,8 +279,8 @@ impl Link {
         let cluster = &self.connections.cluster;
         let taken = match command {
             GroupCommand::RequestJoin(reason) => cluster.request_join(reason),
-            GroupCommand::Join(metadata) => cluster.join(metadata),
-            GroupCommand::Assign(assignments) => cluster.assign(assignments),
+            GroupCommand::Join(metadata) => cluster.join(self.prepare_round, metadata),
+            GroupCommand::Assign(assignments) => cluster.assign(self.lead_round, assignments),
             GroupCommand::Leave(reason) => cluster.leave(reason),
         };
         if let Err(error) = taken {

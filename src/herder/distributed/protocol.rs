@@ -40,8 +40,8 @@ pub enum GroupCommand {
     RequestJoin(&'static str),
     /// The answer to [`super::Machine::prepare`]: protocols in the order of preference, with metadata.
     Join(Vec<(&'static str, Vec<u8>)>),
-    /// The answer to [`super::Machine::lead`]: what each member gets.
-    Assign(Vec<(String, Vec<u8>)>),
+    /// The answer to [`super::Machine::lead`]: what each member gets, or why nothing could be assigned.
+    Assign(Result<Vec<(String, Vec<u8>)>, String>),
     /// Leave the group.
     Leave(&'static str),
 }
