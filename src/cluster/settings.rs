@@ -12,6 +12,7 @@ use crate::config::worker::distributed_def;
 use crate::distributed::internal_topics::InternalTopic;
 use crate::distributed::protocol::PROTOCOL_TYPE;
 use crate::kafka::group_member::GroupMemberConfig;
+use crate::task::lease::Lease;
 
 /// `exactly.once.source.support`.
 const EXACTLY_ONCE: &str = "exactly.once.source.support";
@@ -26,6 +27,8 @@ pub struct ClusterSettings {
     pub(super) admin: AdminConfig,
     /// The worker's place in its group.
     pub(super) group: GroupMemberConfig,
+    /// What tasks write by.
+    pub(super) lease: Lease,
     /// Keys of the worker's file about internal topics that have no effect.
     pub warnings: Vec<Warning>,
 }
@@ -42,13 +45,20 @@ impl std::fmt::Debug for ClusterSettings {
 }
 
 impl ClusterSettings {
-    /// The same for a member with this client id, where the file has none, and this `group.instance.id`.
+    /// The same for a member with this client id, where the file has none, and this `group.instance.id`,
+    /// that keeps this lease.
     #[must_use]
-    pub fn as_member(mut self, client_id: &str, instance_id: Option<String>) -> Self {
+    pub fn as_member(
+        mut self,
+        client_id: &str,
+        instance_id: Option<String>,
+        lease: Lease,
+    ) -> Self {
         if self.group.common.client_id.is_empty() {
             self.group.common.client_id = client_id.to_owned();
         }
         self.group.group_instance_id = instance_id;
+        self.lease = lease;
         self
     }
 
@@ -94,6 +104,7 @@ impl ClusterSettings {
             statuses,
             offsets,
             group: group(parsed, admin.common.clone()).map_err(|error| of_ours(&error))?,
+            lease: Lease::of_group(),
             admin,
             warnings,
         })

@@ -64,13 +64,13 @@ pub(super) async fn run(
     parts.stop(limit).await;
 }
 
-/// Everything that lives on the thread. The group member is to be one more field: started in
-/// [`Parts::start`], given its commands in [`Parts::obey`], left in [`Parts::stop`].
+/// Everything that lives on the thread.
 struct Parts {
     admin: Rc<KafkaAdmin>,
     configs: Rc<TopicLog>,
     statuses: Rc<TopicLog>,
     offsets: Rc<TopicLog>,
+    group: Group,
     sink: Arc<dyn EventSink>,
 }
 
@@ -90,6 +90,7 @@ impl Parts {
             configs: log(settings.configs, configs_sink(Arc::clone(&sink))),
             statuses: log(settings.statuses, statuses_sink(Arc::clone(&sink))),
             offsets: log(settings.offsets, offsets),
+            group: Group::start(settings.group, settings.lease, Arc::clone(&sink)),
             admin,
             sink,
         }
@@ -156,6 +157,7 @@ impl Parts {
     }
 
     async fn stop(&self, limit: Duration) {
+        self.group.stop().await;
         let configs = self.configs.close(limit);
         let statuses = self.statuses.close(limit);
         let offsets = self.offsets.close(limit);
