@@ -5,6 +5,7 @@
 mod boot;
 mod completions;
 mod ctl;
+mod distributed;
 mod doctor;
 mod logging;
 mod plugins;
@@ -149,12 +150,7 @@ pub fn run(plugins: Plugins) -> ExitCode {
         Command::Standalone { worker, connectors } => {
             standalone::run(plugins, &worker, &connectors, cli.log.progress, loggers)
         }
-        Command::Distributed { .. } => {
-            print_error(
-                "distributed mode is not part of this version; `ringmain standalone` runs the same connector files in one process",
-            );
-            Exit::Usage
-        }
+        Command::Distributed { worker } => distributed::run(&worker),
         Command::Doctor {
             worker,
             bootstrap_servers,
@@ -218,6 +214,18 @@ mod tests {
     fn the_arguments_are_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_service_starts_a_command_that_there_is() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/ringmain-distributed.service");
+        let unit = std::fs::read_to_string(path).unwrap();
+        let line = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        let cli = Cli::try_parse_from(line.unwrap().split(' ')).unwrap();
+        assert!(matches!(cli.command, Command::Distributed { .. }));
     }
 
     #[test]

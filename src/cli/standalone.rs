@@ -129,7 +129,10 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
     let started = Instant::now();
     let config = file.config.clone();
     let shards = start_shards(&config)?;
-    let offsets = OffsetStore::open_file(&config.offset_file)
+    let offset_file = config.offset_file();
+    let offset_file =
+        offset_file.ok_or("offset.storage.file.filename: a distributed worker has no such file")?;
+    let offsets = OffsetStore::open_file(offset_file)
         .map_err(|error| format!("offset.storage.file.filename: {error}"))?;
     let log: Box<dyn LogAccess> = match &config.log {
         Log::Kafka(_) => Box::new(KafkaAccess),

@@ -196,12 +196,13 @@ fn reports_failures(config: &ConfigMap) -> bool {
 /// What the worker has stored, read beside it; none for a worker without an offset file.
 fn stored_offsets(config: &WorkerConfig, warnings: &mut Vec<Warning>) -> OffsetStore {
     let key = OFFSET_FILE.0;
-    if config.offset_file.as_os_str().is_empty() {
+    let file = config.offset_file().unwrap_or(Path::new(""));
+    if file.as_os_str().is_empty() {
         let message = "not set: a source is shown from its beginning";
         warnings.push(Warning::new(key, message).with_fix("name the worker's offset file"));
         return OffsetStore::in_memory();
     }
-    OffsetStore::read_file(&config.offset_file).unwrap_or_else(|error| {
+    OffsetStore::read_file(file).unwrap_or_else(|error| {
         let message = format!("{error}: a source is shown from its beginning");
         warnings.push(Warning::new(key, message));
         OffsetStore::in_memory()
