@@ -12,7 +12,7 @@ use crate::config::clients::worker_admin;
 use crate::config::worker::{Log, WorkerConfig};
 use crate::herder::{Herder, HerderHandle};
 use crate::logging::Loggers;
-use crate::rest::{RestContext, RestServer};
+use crate::rest::{RestContext, RestListeners, RestServer};
 use crate::shard::{ShardHandle, Shards, TaskIo, affinity_cpus, choose_runtime, probe_io_uring};
 use crate::worker::{MetricsRegistry, WorkerShared};
 
@@ -56,6 +56,8 @@ pub(super) struct Parts {
     pub(super) shared: Arc<WorkerShared>,
     pub(super) herder: Herder,
     pub(super) cluster: Option<Cluster>,
+    /// Where REST listens; bound already.
+    pub(super) listeners: RestListeners,
     /// For what is no connector's: the cluster's id, previews.
     pub(super) shard: ShardHandle,
     pub(super) metrics: MetricsRegistry,
@@ -81,7 +83,8 @@ impl Booted {
             .with_metrics(parts.metrics.clone())
             .with_loggers(parts.loggers);
         let context = Arc::new(context);
-        let rest = RestServer::start(&rest, parts.herder.handle(), Arc::clone(&context))
+        let (listeners, handle) = (parts.listeners, parts.herder.handle());
+        let rest = RestServer::start_on(listeners, &rest, handle, Arc::clone(&context))
             .map_err(|error| error.to_string())?;
         tracing::info!(
             "Kafka version: {KAFKA_VERSION} (ringmain {})",
@@ -167,11 +170,7 @@ async fn find_cluster(
 
 impl Booted {
     /// Runs until a signal, with what `prepare` does first; `false` from it ends the worker.
-    pub(super) fn serve(
-        self,
-        progress: When,
-        prepare: impl FnOnce(&HerderHandle) -> bool,
-    ) -> Exit {
+    pub(super) fn serve(self, progress: When, prepare: impl FnOnce(&HerderHandle) -> bool) -> Exit {
         let handle = self.herder.handle();
         let stop = handle.clone();
         if let Err(error) = signals::on_stop(move || stop.shut_down()) {
@@ -203,4 +202,3 @@ impl Booted {
         }
     }
 }
-

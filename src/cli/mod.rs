@@ -150,7 +150,9 @@ pub fn run(plugins: Plugins) -> ExitCode {
         Command::Standalone { worker, connectors } => {
             standalone::run(plugins, &worker, &connectors, cli.log.progress, loggers)
         }
-        Command::Distributed { worker } => distributed::run(&worker),
+        Command::Distributed { worker } => {
+            distributed::run(plugins, &worker, cli.log.progress, loggers)
+        }
         Command::Doctor {
             worker,
             bootstrap_servers,

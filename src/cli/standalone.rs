@@ -8,12 +8,14 @@ use super::boot::{Booted, Parts, raise_open_files, start_shards};
 use super::progress::When;
 use super::{Exit, print_error};
 use crate::api::ConfigDef;
+use crate::clients::Lease;
 use crate::config::connector::warnings as connector_warnings;
 use crate::config::connector_file::{self, ConnectorFile, InitialState as FileState};
 use crate::config::worker::{self, Log, WorkerFile};
 use crate::herder::{Herder, HerderHandle, HerderSettings, InitialState};
 use crate::logging::Loggers;
 use crate::plugins::Plugins;
+use crate::rest::RestListeners;
 use crate::storage::{ActiveTopics, OffsetStore};
 use crate::worker::{
     EmbeddedAccess, KafkaAccess, LogAccess, MetricsRegistry, Worker, WorkerShared,
@@ -147,7 +149,9 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         offsets,
         active_topics: ActiveTopics::default(),
         log,
+        lease: Lease::unlimited(),
     });
+    let listeners = RestListeners::bind(&config.rest).map_err(|error| error.to_string())?;
     let shard = shards.handles().first().cloned();
     let shard = shard.ok_or("there is no shard")?;
     let metrics = MetricsRegistry::new(config.metrics);
@@ -160,6 +164,7 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         shared,
         herder,
         cluster: None,
+        listeners,
         shard,
         metrics,
         loggers,

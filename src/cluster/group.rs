@@ -9,9 +9,9 @@ use bytes::Bytes;
 
 use super::events::tell;
 use super::{ClusterEvent, EventSink, GroupNews};
+use crate::clients::Lease;
 use crate::kafka::group_member::{GroupEvent, GroupMember, GroupMemberConfig};
 use crate::shard;
-use crate::task::lease::Lease;
 
 /// How often the lease is extended by what the coordinator answered.
 const RENEW: Duration = Duration::from_millis(500);
@@ -35,11 +35,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn start(
-        config: GroupMemberConfig,
-        lease: Lease,
-        sink: Arc<dyn EventSink>,
-    ) -> Self {
+    pub(super) fn start(config: GroupMemberConfig, lease: Lease, sink: Arc<dyn EventSink>) -> Self {
         let session = config.session_timeout;
         let member = Rc::new(GroupMember::new(config));
         shard::spawn(follow(Rc::clone(&member), lease.clone(), sink));
@@ -67,7 +63,9 @@ impl Group {
 
     pub(super) async fn stop(&self) {
         self.lease.end();
-        self.member.leave(LEAVE, "the worker is shutting down").await;
+        self.member
+            .leave(LEAVE, "the worker is shutting down")
+            .await;
     }
 }
 
@@ -122,7 +120,9 @@ async fn follow(member: Rc<GroupMember>, lease: Lease, sink: Arc<dyn EventSink>)
             }
             GroupEvent::Failed(error) => {
                 lease.end();
-                GroupNews::Failed(format!("this worker can't be a member of its group: {error}"))
+                GroupNews::Failed(format!(
+                    "this worker can't be a member of its group: {error}"
+                ))
             }
         };
         tell(&sink, ClusterEvent::Group(news)).await;

@@ -31,8 +31,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::events::{ClusterEvent, EventSink, GroupNews};
-pub use self::settings::ClusterSettings;
 use self::group::GroupCommand;
+pub use self::settings::ClusterSettings;
 use self::thread::Command;
 use self::topic_log::LogError;
 use crate::distributed::TopicRecord;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::topic_log::TopicLogSettings;
-use crate::api::{ConfigMap, ConnectError};
 use crate::api::config_def::{ConfigProblem, ParsedConfig};
+use crate::api::{ConfigMap, ConnectError};
+use crate::clients::Lease;
 use crate::clients::{AdminConfig, CommonClientConfig};
 use crate::config::Warning;
 use crate::config::clients::InternalClient;
@@ -12,7 +13,6 @@ use crate::config::worker::distributed_def;
 use crate::distributed::internal_topics::InternalTopic;
 use crate::distributed::protocol::PROTOCOL_TYPE;
 use crate::kafka::group_member::GroupMemberConfig;
-use crate::task::lease::Lease;
 
 /// `exactly.once.source.support`.
 const EXACTLY_ONCE: &str = "exactly.once.source.support";
@@ -48,12 +48,7 @@ impl ClusterSettings {
     /// The same for a member with this client id, where the file has none, and this `group.instance.id`,
     /// that keeps this lease.
     #[must_use]
-    pub fn as_member(
-        mut self,
-        client_id: &str,
-        instance_id: Option<String>,
-        lease: Lease,
-    ) -> Self {
+    pub fn as_member(mut self, client_id: &str, instance_id: Option<String>, lease: Lease) -> Self {
         if self.group.common.client_id.is_empty() {
             self.group.common.client_id = client_id.to_owned();
         }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
+use super::distributed::{Connections, Link, PeerCall, PeerError, Settings, Token};
 use super::entities::HerderError;
 use super::handle::{HerderHandle, Limits};
-use super::stage::Stage;
-use super::distributed::{Connections, Link, PeerCall, PeerError, Settings, Token};
 use super::plane::Plane;
+use super::stage::Stage;
 use super::standalone::{Machine, Output, Reply, Request, RequestId};
 use crate::api::ConfigMap;
 use crate::cluster::{self, ClusterEvent};
@@ -265,7 +265,8 @@ impl Driver {
             }
             Message::Cluster(event) => self.plane.cluster(*event),
             Message::Peer(token, result) => {
-                self.plane.peer_answered(token, result.map_err(|error| *error));
+                self.plane
+                    .peer_answered(token, result.map_err(|error| *error));
             }
             Message::ShutDown => self.plane.shut_down(),
         }

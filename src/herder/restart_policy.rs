@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::connector::{RestartPolicy, RestartWhen};
 use super::entities::TaskRestarts;
+use crate::config::connector::{RestartPolicy, RestartWhen};
 
 /// Most reasons that are counted one by one.
 const REASONS_MAX: usize = 16;

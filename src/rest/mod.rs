@@ -59,10 +59,40 @@ use self::backend::Backend;
 use self::cors::Cors;
 use self::front::{Front, FrontSettings};
 use self::header_rules::HeaderRules;
+use self::listen::{Advertised, Bound};
 use self::router::{AdminPlace, Router};
 use crate::config::worker::RestConfig;
 use crate::herder::HerderHandle;
 use crate::herder::validation::Validator;
+
+/// Listeners that are bound and do not answer yet.
+#[derive(Debug)]
+pub struct RestListeners {
+    bound: Vec<Bound>,
+    advertised: Advertised,
+}
+
+impl RestListeners {
+    /// Binds all listeners.
+    ///
+    /// # Errors
+    /// A listener asks for HTTPS that can't be had, or its address is taken.
+    pub fn bind(config: &RestConfig) -> Result<Self, RestError> {
+        let bound = listen::bind(config)?;
+        let advertised = listen::advertised(config, &bound);
+        Ok(Self { bound, advertised })
+    }
+
+    /// `host:port` of the advertised URL, which names the worker in statuses.
+    pub fn worker_id(&self) -> &str {
+        &self.advertised.address
+    }
+
+    /// The URL that other workers are told, with a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}/", self.advertised.url())
+    }
+}
 
 /// The running REST API.
 #[derive(Debug)]
@@ -81,10 +111,24 @@ impl RestServer {
         herder: HerderHandle,
         context: Arc<RestContext>,
     ) -> Result<Self, RestError> {
-        Self::start_with(config, herder, context, FrontSettings::default())
+        Self::start_on(RestListeners::bind(config)?, config, herder, context)
+    }
+
+    /// Starts to answer on listeners that are bound.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(
+        listeners: RestListeners,
+        config: &RestConfig,
+        herder: HerderHandle,
+        context: Arc<RestContext>,
+    ) -> Result<Self, RestError> {
+        Self::start_with(listeners, config, herder, context, FrontSettings::default())
     }
 
     fn start_with(
+        listeners: RestListeners,
         config: &RestConfig,
         herder: HerderHandle,
         context: Arc<RestContext>,
@@ -96,8 +140,7 @@ impl RestServer {
         let cors = cors.map_err(|reason| RestError::Cors { reason })?;
         let kafka_opts = std::env::var("KAFKA_OPTS").ok();
         let guard = Guard::load(config, kafka_opts.as_deref())?;
-        let bound = listen::bind(config)?;
-        let advertised = listen::advertised(config, &bound);
+        let RestListeners { bound, advertised } = listeners;
         let router = Router {
             validator: Validator::new(Arc::clone(&context.shared)),
             herder,

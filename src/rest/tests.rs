@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::front::FrontSettings;
 use super::*;
+use crate::clients::Lease;
 use crate::config::worker::{self, Listener, Log};
 use crate::herder::{Herder, HerderSettings};
 use crate::logging::Loggers;
@@ -104,6 +105,7 @@ impl Fixture {
             offsets: OffsetStore::in_memory(),
             active_topics: ActiveTopics::default(),
             log: Box::new(log),
+            lease: Lease::unlimited(),
         });
         let shards = Shards::start(RuntimeKind::Epoll, &affinity_cpus()[..1]).unwrap();
         let shard = shards.handles()[0].clone();
@@ -117,7 +119,11 @@ impl Fixture {
             .with_metrics(metrics)
             .with_loggers(loggers);
         let context = Arc::new(context);
-        let server = RestServer::start_with(&rest, herder.handle(), Arc::clone(&context), settings);
+        let listeners = RestListeners::bind(&rest);
+        let server = listeners.and_then(|listeners| {
+            let (handle, context) = (herder.handle(), Arc::clone(&context));
+            RestServer::start_with(listeners, &rest, handle, context, settings)
+        });
         Self {
             server: Some(server.unwrap()),
             herder: Some(herder),

@@ -7,7 +7,6 @@
 pub mod control;
 pub mod conversion;
 pub mod errors;
-pub mod lease;
 pub mod plan;
 pub mod preview;
 pub mod sink;

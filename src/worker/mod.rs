@@ -29,6 +29,7 @@ pub use task::TaskToStart;
 
 use self::activity::Activity;
 use crate::api::{ConfigMap, ConnectorKind};
+use crate::clients::Lease;
 use crate::config::WorkerConfig;
 use crate::config::provider::Providers;
 use crate::plugins::Plugins;
@@ -55,6 +56,8 @@ pub struct WorkerShared {
     pub active_topics: ActiveTopics,
     /// Kafka, or the embedded log.
     pub log: Box<dyn LogAccess>,
+    /// What tasks write by.
+    pub lease: Lease,
 }
 
 /// Where an instance runs.
@@ -90,6 +93,14 @@ impl Worker {
 
     /// Tells source from sink by a raw configuration, from any thread.
     pub fn kinds(&self) -> impl Fn(&ConfigMap) -> Result<ConnectorKind, String> + Send + 'static {
+        let describe = self.describe();
+        move |config| Ok(describe(config)?.0)
+    }
+
+    /// Source or sink, and the version of the plugin, by a raw configuration, from any thread.
+    pub fn describe(
+        &self,
+    ) -> impl Fn(&ConfigMap) -> Result<(ConnectorKind, String), String> + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move |config| {
             let class = config.get("connector.class").and_then(Option::as_deref);
@@ -104,8 +115,13 @@ impl Worker {
                 .plugins
                 .connector(class)
                 .map_err(|error| error.to_string())?;
-            Ok(plugin.kind())
+            Ok((plugin.kind(), plugin.version.to_owned()))
         }
+    }
+
+    /// `task.shutdown.graceful.timeout.ms`.
+    pub fn graceful_timeout(&self) -> Duration {
+        self.shared.config.shutdown_timeout
     }
 
     /// Starts a connector instance.

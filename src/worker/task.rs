@@ -12,7 +12,7 @@ use super::instance::{
 use super::sources::{Prepared, expand, prepare, problems};
 use super::{WorkerShared, records};
 use crate::api::{ConfigMap, ConnectError, ConnectorKind, SinkTask, SourceTask};
-use crate::clients::Subscription;
+use crate::clients::{Producer, ProducerConfig, Subscription};
 use crate::config::clients::{dlq_admin, dlq_producer, task_admin, task_consumer, task_producer};
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::metrics::{TaskMetrics, TaskPlugins};
@@ -126,8 +126,7 @@ impl Build {
         self.describe(plugin, &converters, &chain);
         let conversion = SourceConversion::new(converters, chain);
         let producer = task_producer(worker, &self.config, &id.connector, id.task);
-        let producer = shared.log.producer(producer.map_err(problems)?);
-        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        let producer = self.producer(producer.map_err(problems)?);
         Ok(SourceParts {
             connector: id.connector.as_str().into(),
             number: id.task,
@@ -137,6 +136,7 @@ impl Build {
             topics: self.topics(&id)?,
             offsets: shared.offsets.clone(),
             active_topics: self.tracker(&id),
+            lease: shared.lease.clone(),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
             report: self.reporter(),
@@ -170,6 +170,7 @@ impl Build {
             consumer,
             subscription,
             active_topics: self.tracker(&id),
+            lease: shared.lease.clone(),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
             report: self.reporter(),
@@ -177,6 +178,15 @@ impl Build {
             flush_timeout: shared.config.offset_flush_timeout,
             control: self.start.control,
         })
+    }
+
+    /// A producer that sends nothing once others may run the worker's tasks.
+    fn producer(&self, mut config: ProducerConfig) -> Rc<dyn Producer> {
+        let shared = &self.start.shared;
+        config.lease = shared.lease.clone();
+        let producer = shared.log.producer(config);
+        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        producer
     }
 
     fn tracker(&self, id: &ConnectorTaskId) -> TopicTracker {
@@ -264,8 +274,7 @@ impl Build {
         let shared = &self.start.shared;
         let worker = &shared.config.originals;
         let producer = dlq_producer(worker, &self.config, &id.connector, id.task);
-        let producer = shared.log.producer(producer.map_err(problems)?);
-        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        let producer = self.producer(producer.map_err(problems)?);
         let admin = dlq_admin(worker, &self.config, &id.connector, id.task).map_err(problems)?;
         let admin = shared.log.admin(admin);
         self.clients.add(Client::Admin(Rc::clone(&admin)));

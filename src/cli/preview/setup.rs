@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::api::{ConfigDef, ConfigMap, ConnectorKind};
 use crate::cli::{Exit, print_error};
+use crate::clients::Lease;
 use crate::config::connector::warnings as connector_warnings;
 use crate::config::connector_file::{self, ConnectorFile};
 use crate::config::worker::{self, Log, WorkerConfig, WorkerFile};
@@ -113,6 +114,7 @@ impl Setup {
                 offsets,
                 active_topics: ActiveTopics::default(),
                 log,
+                lease: Lease::unlimited(),
             }),
             connector,
         })

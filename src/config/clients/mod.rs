@@ -27,7 +27,7 @@ use crate::api::config_def::{ConfigProblem, ParsedConfig};
 use crate::api::{ConfigMap, ConnectError};
 use crate::clients::{
     Acks, AdminConfig, AutoOffsetReset, CommonClientConfig, ConsumerConfig, GroupAssignor,
-    IsolationLevel, ProducerConfig,
+    IsolationLevel, Lease, ProducerConfig,
 };
 use crate::record::{Compression, CompressionConfig};
 
@@ -260,6 +260,7 @@ fn producer(parsed: &ParsedConfig) -> Result<ProducerConfig, ConnectError> {
         retries: u32::try_from(retries).unwrap_or(0),
         compression: compression(parsed)?,
         compression_set: parsed.is_set("compression.type"),
+        lease: Lease::unlimited(),
     })
 }
 

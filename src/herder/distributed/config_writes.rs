@@ -101,7 +101,12 @@ impl Machine {
     }
 
     /// A connector's new tasks: all of them, read back, and then the commit that makes them count.
-    pub(super) fn write_tasks(&mut self, connector: &Arc<str>, configs: Vec<ConfigMap>, then: Then) {
+    pub(super) fn write_tasks(
+        &mut self,
+        connector: &Arc<str>,
+        configs: Vec<ConfigMap>,
+        then: Then,
+    ) {
         let what = format!(
             "writing {} task configs for connector {connector} to the config topic",
             configs.len()
@@ -119,7 +124,9 @@ impl Machine {
             state: Some(TargetState::Stopped),
         };
         steps.extend([Step::Append(vec![state.encode()]), Step::ReadToEnd]);
-        let what = format!("writing the STOPPED target stage for connector {connector} to the config topic");
+        let what = format!(
+            "writing the STOPPED target stage for connector {connector} to the config topic"
+        );
         self.change(what, steps, then);
     }
 
@@ -178,7 +185,11 @@ impl Machine {
 
     fn first_change_failed(&mut self, error: &WriteError) {
         if let Some(change) = self.writes.queue.pop_front() {
-            tracing::error!(error = error.message, what = change.what, "the config topic can't be written");
+            tracing::error!(
+                error = error.message,
+                what = change.what,
+                "the config topic can't be written"
+            );
             self.change_failed(change.then, error);
         }
     }

@@ -293,10 +293,20 @@ impl Link {
 /// As every worker of the cluster does when it reads the record.
 fn set_level(loggers: &Loggers, namespace: &str, level: &str, now_ms: i64) {
     let Some(parsed) = Level::parse(level) else {
-        return tracing::warn!(logger = namespace, level, "the cluster wants an unknown log level");
+        return tracing::warn!(
+            logger = namespace,
+            level,
+            "the cluster wants an unknown log level"
+        );
     };
     match loggers.set(namespace, parsed, now_ms) {
-        Ok(_) => tracing::info!(logger = namespace, level, "log level set for the whole cluster"),
-        Err(error) => tracing::warn!(logger = namespace, level, %error, "the log level can't be set"),
+        Ok(_) => tracing::info!(
+            logger = namespace,
+            level,
+            "log level set for the whole cluster"
+        ),
+        Err(error) => {
+            tracing::warn!(logger = namespace, level, %error, "the log level can't be set")
+        }
     }
 }

@@ -24,8 +24,8 @@ use crate::herder::standalone::{self, Reply, RequestId};
 /// What a raw configuration is of: whether a source or a sink, and its plugin's version.
 pub(crate) type Describe =
     Box<dyn Fn(&ConfigMap) -> Result<(ConnectorKind, String), HerderError> + Send>;
-/// Makes the bytes of a new session key.
-pub(crate) type MakeKey = Box<dyn FnMut() -> Vec<u8> + Send>;
+/// Makes the bytes of a new session key; `None` when the system gives no random ones.
+pub(crate) type MakeKey = Box<dyn FnMut() -> Option<Vec<u8>> + Send>;
 
 /// A moment, on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,8 @@ pub struct Settings {
     pub unsync_backoff: Duration,
     /// The session key of the cluster.
     pub keys: KeySettings,
+    /// `inter.worker.verification.algorithms`.
+    pub verification_algorithms: Vec<String>,
     /// Plugins of this worker.
     pub plugins: PluginClasses,
     /// What a configuration is of.

@@ -47,14 +47,14 @@ mod statuses;
 mod work;
 
 pub use config_log::Record;
-pub(super) use link::Link;
 pub use link::Connections;
+pub(super) use link::Link;
 pub use machine::{Machine, Now, Settings};
 pub use peers::PeerCaller;
-pub use session_keys::KeySettings;
 pub use protocol::{
     ConfigCommand, GroupCommand, Joined, Lead, Output, PeerCall, PeerError, Token, WriteError,
 };
+pub use session_keys::KeySettings;
 
 /// Logs what a record of an internal topic is not.
 fn log(level: tracing::Level, topic: &str, offset: i64, problem: &dyn std::fmt::Display) {

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::machine::{Ending, Machine, Now};
 use super::config_writes::Then;
+use super::machine::{Ending, Machine, Now};
 use super::protocol::{Output, PeerCall, PeerError, Token};
 use super::work::Item;
 use crate::api::ConfigMap;

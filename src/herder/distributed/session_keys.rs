@@ -55,9 +55,12 @@ impl Machine {
         if !self.keeps_key() || self.writes.writes_key() || self.key_lasts().is_some() {
             return;
         }
+        let Some(key) = (self.settings.make_key)() else {
+            return tracing::error!("no session key can be made: the system gives no random bytes");
+        };
         tracing::debug!("distributing a new session key");
         let key = SessionKey {
-            key: (self.settings.make_key)(),
+            key,
             algorithm: self.settings.keys.algorithm.clone(),
             creation_timestamp: self.now.wall_ms,
         };

@@ -113,7 +113,10 @@ impl Machine {
                 self.statuses.retries.push((now.at + RETRY, *write));
             }
             (Some(_), Err(error)) => {
-                tracing::error!(error = error.message, "a status can't be written to the status topic");
+                tracing::error!(
+                    error = error.message,
+                    "a status can't be written to the status topic"
+                );
             }
             _ => {}
         }
@@ -145,7 +148,11 @@ impl Machine {
             }
             let tasks = self.status.tasks(name).map(|(task, _)| task);
             let remaining = i32::try_from(snapshot.tasks(name).len()).unwrap_or(i32::MAX);
-            let remaining = if snapshot.contains(name) { remaining } else { 0 };
+            let remaining = if snapshot.contains(name) {
+                remaining
+            } else {
+                0
+            };
             let deleted = tasks.filter(|task| *task >= remaining);
             gone.extend(
                 deleted.map(|task| StatusOf::Task(ConnectorTaskId::new(Arc::clone(name), task))),

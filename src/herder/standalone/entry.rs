@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::protocol::RequestId;
-use crate::herder::restart_policy::Restarts;
 use crate::api::{ConfigMap, ConnectorKind};
 use crate::config::connector::RestartPolicy;
 use crate::herder::entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, TaskInfo, TaskOverview,
     TaskState,
 };
+use crate::herder::restart_policy::Restarts;
 use crate::task::InstanceState;
 use crate::task::control::Wish;
 use crate::worker::{ConnectorTaskId, InstanceId, OffsetsRequest};

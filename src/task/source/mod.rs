@@ -29,7 +29,7 @@ use crate::api::{
     TopicPartition,
 };
 use crate::clients::{
-    Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
+    Ack, Append, ClientError, Lease, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
 };
 use crate::metrics::{Stage, TaskMetrics};
 use crate::record::RecordHeader;
@@ -63,6 +63,8 @@ pub struct SourceParts {
     pub offsets: OffsetStore,
     /// Told of each topic that has a record.
     pub active_topics: TopicTracker,
+    /// What it writes by.
+    pub lease: Lease,
     /// What the control plane wants.
     pub control: Control,
     /// Counters.

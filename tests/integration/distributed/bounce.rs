@@ -68,7 +68,9 @@ fn owner_of(workers: &[Member], asked: &Member, connector: &str) -> usize {
     wait_for("the owner of a task", PATIENCE, || {
         let status = asked.status(connector);
         let task = &status["tasks"][0];
-        let id = task["worker_id"].as_str().filter(|_| task["state"] == "RUNNING")?;
+        let id = task["worker_id"]
+            .as_str()
+            .filter(|_| task["state"] == "RUNNING")?;
         workers.iter().position(|worker| worker.id() == id)
     })
 }
@@ -106,7 +108,8 @@ fn the_work_of_a_killed_worker_goes_on_elsewhere_soon_after_its_session() {
     let killed = Instant::now();
     wait_for("the source elsewhere", PATIENCE, || {
         let task = &asked.status("flow-source")["tasks"][0];
-        let moved = task["state"] == "RUNNING" && task["worker_id"] != workers[victim].id().as_str();
+        let moved =
+            task["state"] == "RUNNING" && task["worker_id"] != workers[victim].id().as_str();
         moved.then_some(())
     });
     eprintln!("moved {:?} after the kill", killed.elapsed());
@@ -164,5 +167,9 @@ fn a_worker_that_was_frozen_for_longer_than_its_session_writes_nothing_when_it_w
     workers[zombie].thaw();
     workers[zombie].wait_until_healthy();
     let (topic, _, count) = flow.finish(&group);
-    assert_eq!(topic.duplicates(), doubled, "of {count} lines, written by the zombie");
+    assert_eq!(
+        topic.duplicates(),
+        doubled,
+        "of {count} lines, written by the zombie"
+    );
 }

@@ -206,7 +206,9 @@ impl Member {
             let path = format!("/connectors/{connector}/status");
             let answer = http::try_request("GET", &self.url(&path), None).ok()?;
             let status = (answer.status == 200).then(|| answer.json())?;
-            let has = status["tasks"].as_array().is_some_and(|found| found.len() == tasks);
+            let has = status["tasks"]
+                .as_array()
+                .is_some_and(|found| found.len() == tasks);
             (has && all_tasks_run(&status)).then_some(status)
         })
     }

@@ -34,15 +34,20 @@ fn a_file_goes_through_a_topic_into_a_file_on_three_workers() {
     read().assert_exactly(LINES);
     for worker in &workers {
         let names = worker.get("/connectors").json();
-        let mut names: Vec<&str> = names.as_array().unwrap().iter().filter_map(|n| n.as_str()).collect();
+        let mut names: Vec<&str> = names
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|n| n.as_str())
+            .collect();
         names.sort_unstable();
         assert_eq!(names, ["dist-sink", "dist-source"]);
     }
     workers[2].request("DELETE", "/connectors/dist-source", None);
     wait_until("the status to be gone", PATIENCE, || {
-        workers.iter().all(|worker| {
-            worker.get("/connectors/dist-source/status").status == 404
-        })
+        workers
+            .iter()
+            .all(|worker| worker.get("/connectors/dist-source/status").status == 404)
     });
     for worker in &workers {
         worker.stop_cleanly();
@@ -53,7 +58,10 @@ fn a_file_goes_through_a_topic_into_a_file_on_three_workers() {
 fn idle(name: &str, tasks: usize) -> Properties {
     Properties::new()
         .set("name", name)
-        .set("connector.class", "org.apache.kafka.connect.tools.VerifiableSourceConnector")
+        .set(
+            "connector.class",
+            "org.apache.kafka.connect.tools.VerifiableSourceConnector",
+        )
         .set("tasks.max", tasks)
         .set("topic", format!("{name}-topic"))
         .set("throughput", 1)
@@ -70,16 +78,26 @@ fn every_worker_takes_every_request_and_tasks_are_spread_within_one() {
         let answer = worker.put(&idle(&name, 4));
         assert_eq!(answer.status, 201, "{}", answer.body);
         let location = format!("/connectors/{name}");
-        assert!(answer.header("location").is_some_and(|url| url.ends_with(&location)));
+        assert!(
+            answer
+                .header("location")
+                .is_some_and(|url| url.ends_with(&location))
+        );
     }
     let mut tasks_of: std::collections::BTreeMap<String, usize> = std::collections::BTreeMap::new();
     for number in 0..3 {
         let status = workers[0].wait_until_running(&format!("any-{number}"), 4);
         for task in status["tasks"].as_array().unwrap() {
-            *tasks_of.entry(task["worker_id"].as_str().unwrap().to_owned()).or_default() += 1;
+            *tasks_of
+                .entry(task["worker_id"].as_str().unwrap().to_owned())
+                .or_default() += 1;
         }
     }
-    assert_eq!(tasks_of.values().copied().collect::<Vec<_>>(), [4, 4, 4], "{tasks_of:?}");
+    assert_eq!(
+        tasks_of.values().copied().collect::<Vec<_>>(),
+        [4, 4, 4],
+        "{tasks_of:?}"
+    );
     for (number, worker) in workers.iter().enumerate() {
         let name = format!("any-{}", (number + 1) % 3);
         let at = |path: &str| format!("/connectors/{name}{path}");
@@ -88,13 +106,22 @@ fn every_worker_takes_every_request_and_tasks_are_spread_within_one() {
         assert_eq!(worker.request("PUT", &at("/resume"), None).status, 202);
         worker.wait_until_running(&name, 4);
         assert_eq!(worker.request("POST", &at("/restart"), None).status, 204);
-        assert_eq!(worker.request("POST", &at("/tasks/3/restart"), None).status, 204);
+        assert_eq!(
+            worker.request("POST", &at("/tasks/3/restart"), None).status,
+            204
+        );
         let all = at("/restart?includeTasks=true");
         assert_eq!(worker.request("POST", &all, None).status, 202);
         worker.wait_until_running(&name, 4);
         let patch = json!({"throughput": "2"});
         let patched = worker.request("PATCH", &at("/config"), Some(&patch));
-        assert_eq!((patched.status, patched.json()["config"]["throughput"].as_str()), (200, Some("2")));
+        assert_eq!(
+            (
+                patched.status,
+                patched.json()["config"]["throughput"].as_str()
+            ),
+            (200, Some("2"))
+        );
         assert_eq!(worker.request("PUT", &at("/stop"), None).status, 204);
         let stopped = worker.wait_until(&name, "STOPPED");
         assert_eq!(worker.get(&at("/tasks")).json(), json!([]), "{stopped}");
@@ -105,7 +132,9 @@ fn every_worker_takes_every_request_and_tasks_are_spread_within_one() {
         assert_eq!(worker.request("DELETE", &at(""), None).status, 204);
     }
     wait_until("no connector to be left", PATIENCE, || {
-        workers.iter().all(|worker| worker.get("/connectors").json() == json!([]))
+        workers
+            .iter()
+            .all(|worker| worker.get("/connectors").json() == json!([]))
     });
 }
 
@@ -149,7 +178,10 @@ fn a_failed_connector_and_a_failed_task_are_restarted_through_another_worker() {
     let mock = |name: &str, mode: &str| {
         Properties::new()
             .set("name", name)
-            .set("connector.class", "org.apache.kafka.connect.tools.MockSourceConnector")
+            .set(
+                "connector.class",
+                "org.apache.kafka.connect.tools.MockSourceConnector",
+            )
             .set("tasks.max", 1)
             .set("mock_mode", mode)
             .set("delay_ms", 500)
@@ -164,15 +196,24 @@ fn a_failed_connector_and_a_failed_task_are_restarted_through_another_worker() {
     };
     workers[0].wait_until("bad-connector", "FAILED");
     let task = failed_task();
-    assert!(task["trace"].as_str().is_some_and(|trace| trace.contains("ConnectException")));
+    assert!(
+        task["trace"]
+            .as_str()
+            .is_some_and(|trace| trace.contains("ConnectException"))
+    );
     // Through whoever does not run it.
     let other = |id: &serde_json::Value| {
-        workers.iter().find(|worker| *id != worker.id().as_str()).unwrap()
+        workers
+            .iter()
+            .find(|worker| *id != worker.id().as_str())
+            .unwrap()
     };
-    let restarted = other(&task["worker_id"]).request("POST", "/connectors/bad-task/tasks/0/restart", None);
+    let restarted =
+        other(&task["worker_id"]).request("POST", "/connectors/bad-task/tasks/0/restart", None);
     assert_eq!(restarted.status, 204, "{}", restarted.body);
     let connector = workers[0].status("bad-connector")["connector"].clone();
-    let restarted = other(&connector["worker_id"]).request("POST", "/connectors/bad-connector/restart", None);
+    let restarted =
+        other(&connector["worker_id"]).request("POST", "/connectors/bad-connector/restart", None);
     assert_eq!(restarted.status, 204, "{}", restarted.body);
     // They fail again, and anew.
     workers[0].wait_until("bad-connector", "FAILED");
@@ -194,6 +235,8 @@ fn a_log_level_of_the_cluster_reaches_every_worker() {
     let answer = workers[1].request("PUT", path, Some(&body));
     assert_eq!((answer.status, answer.body.as_str()), (204, ""));
     wait_until("the level everywhere", PATIENCE, || {
-        workers.iter().all(|worker| level(worker).as_deref() == Some("DEBUG"))
+        workers
+            .iter()
+            .all(|worker| level(worker).as_deref() == Some("DEBUG"))
     });
 }

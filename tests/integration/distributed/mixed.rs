@@ -73,14 +73,15 @@ fn mixed(name: &str, protocol: &str) {
         asked.put(&file_source(connector, &input, &format!("{name}-{at}")));
     }
     let on = |asked: &super::group::Member, id: &str| {
-        names.iter().filter(|connector| {
-            asked.status(connector)["tasks"][0]["worker_id"] == id
-        }).count()
+        names
+            .iter()
+            .filter(|connector| asked.status(connector)["tasks"][0]["worker_id"] == id)
+            .count()
     };
     wait_until("two tasks on each worker", PATIENCE, || {
-        let all = names.iter().all(|connector| {
-            ours.status(connector)["tasks"][0]["state"] == "RUNNING"
-        });
+        let all = names
+            .iter()
+            .all(|connector| ours.status(connector)["tasks"][0]["state"] == "RUNNING");
         all && on(&ours, &ours.id()) == 2 && on(&ours, &apaches.id()) == 2
     });
     ours.kill();
@@ -102,7 +103,10 @@ fn mixed(name: &str, protocol: &str) {
         })
     });
     for at in 0..names.len() {
-        let values = group.cluster().client().read_values(&format!("{name}-{at}"));
+        let values = group
+            .cluster()
+            .client()
+            .read_values(&format!("{name}-{at}"));
         let mut tally = Tally::default();
         values.iter().for_each(|value| tally.add(value));
         tally.assert_nothing_lost(100);
