@@ -13,7 +13,7 @@ use crate::clients::Lease;
 use crate::cluster::peers::{Peers, Signing};
 use crate::cluster::{Cluster, ClusterSettings};
 use crate::config::worker::{
-    self, DistributedConfig, LostTasksSetting, ProtocolSetting, WorkerFile,
+    self, DistributedConfig, HttpsConfig, LostTasksSetting, ProtocolSetting, WorkerFile,
 };
 use crate::distributed::assignor::ringmain::LostTasks;
 use crate::distributed::internal_topics::InternalTopic;
@@ -96,7 +96,8 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
             lease.clone(),
         );
     let names = PluginClasses::new(plugin_names(&plugins)).map_err(|error| error.to_string())?;
-    let peers = Arc::new(Peers::new(config.rest.https.clone()));
+    let https = HttpsConfig::of_peers(&config.originals).map_err(|problem| problem.to_string())?;
+    let peers = Peers::new(https);
     let cluster = Cluster::start(cluster, queue.cluster_events()).map_err(|e| e.to_string())?;
     let shared = Arc::new(WorkerShared {
         config: config.clone(),
@@ -140,7 +141,7 @@ fn texts(problems: &[ConfigProblem]) -> String {
 
 /// The thread that asks the leader.
 fn peer_caller(
-    peers: Arc<Peers>,
+    peers: Peers,
     distributed: &DistributedConfig,
     queue: &HerderQueue,
 ) -> Result<PeerCaller, String> {
@@ -206,7 +207,7 @@ fn plugin_names(plugins: &Plugins) -> BTreeSet<String> {
     let connectors = plugins.connectors().into_iter();
     let connectors = connectors.map(|plugin| (plugin.class, plugin.aliases));
     let converters = plugins.converters().iter();
-    let converters = converters.map(|plugin| (plugin.class, plugin.aliases));
+    let converters = converters.map(|plugin| (plugin.class, &plugin.aliases[..]));
     let transformations = plugins.transformations().iter();
     let transformations = transformations.map(|plugin| (plugin.class, &[][..]));
     let predicates = plugins.predicates().iter();

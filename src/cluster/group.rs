@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::events::tell;
 use super::{ClusterEvent, EventSink, GroupNews};
 use crate::clients::Lease;
-use crate::kafka::group_member::{GroupEvent, GroupMember, GroupMemberConfig};
+use crate::kafka::{GroupEvent, GroupMember, GroupMemberConfig};
 use crate::shard;
 
 /// How often the lease is extended by what the coordinator answered.

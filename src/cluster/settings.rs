@@ -12,7 +12,7 @@ use crate::config::clients::InternalClient;
 use crate::config::worker::distributed_def;
 use crate::distributed::internal_topics::InternalTopic;
 use crate::distributed::protocol::PROTOCOL_TYPE;
-use crate::kafka::group_member::GroupMemberConfig;
+use crate::kafka::GroupMemberConfig;
 
 /// `exactly.once.source.support`.
 const EXACTLY_ONCE: &str = "exactly.once.source.support";
@@ -127,7 +127,7 @@ fn group(
     })
 }
 
-fn of_ours(error: &crate::api::ConnectError) -> Vec<ConfigProblem> {
+fn of_ours(error: &ConnectError) -> Vec<ConfigProblem> {
     vec![ConfigProblem::new("", error.message())]
 }
 

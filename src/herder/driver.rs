@@ -137,8 +137,8 @@ impl Herder {
         let kinds = worker.kinds();
         let kind_of =
             Box::new(move |config: &ConfigMap| kinds(config).map_err(HerderError::BadRequest));
-        let machine = Machine::new(settings.graceful_timeout, kind_of);
-        let plane = Plane::Standalone(machine);
+        let graceful_timeout = settings.graceful_timeout;
+        let plane = move || Plane::Standalone(Machine::new(graceful_timeout, kind_of));
         Self::spawn(HerderQueue::default(), plane, worker, settings)
     }
 
@@ -153,13 +153,14 @@ impl Herder {
         machine: Settings,
         connections: Connections,
     ) -> std::io::Result<Self> {
-        let plane = Plane::Distributed(Box::new(Link::new(machine, connections)));
+        let plane = move || Plane::Distributed(Box::new(Link::new(machine, connections)));
         Self::spawn(queue, plane, worker, settings)
     }
 
+    /// The machine is made on the thread that it stays on.
     fn spawn(
         queue: HerderQueue,
-        plane: Plane,
+        plane: impl FnOnce() -> Plane + Send + 'static,
         worker: Worker,
         settings: HerderSettings,
     ) -> std::io::Result<Self> {
@@ -167,7 +168,7 @@ impl Herder {
         let thread = thread::Builder::new()
             .name("herder".to_owned())
             .stack_size(1 << 20)
-            .spawn(move || Driver::new(queue, plane, worker, settings).run())?;
+            .spawn(move || Driver::new(queue, plane(), worker, settings).run())?;
         Ok(Self { handle, thread })
     }
 
