@@ -13,6 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["rest"],
     &["herder"],
+    &["cluster"],
     &["distributed"],
     &["worker"],
     &["task", "plugins"],

@@ -9,12 +9,14 @@ mod entities;
 mod handle;
 mod stage;
 pub mod standalone;
+#[cfg(test)]
+pub(crate) mod stub;
 pub mod validation;
 
 pub use driver::{Herder, HerderSettings};
 pub use entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, HerderError,
-    InitialState, TaskInfo, TaskOverview, TaskRestarts, TaskState,
+    InitialState, RunsOn, TaskInfo, TaskOverview, TaskRestarts, TaskState,
 };
 pub use handle::{HerderHandle, Limits};
 pub use stage::{Stage, StageCell, instant};
