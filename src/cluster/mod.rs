@@ -11,6 +11,9 @@
 //! machine; this room delivers records in order, appends some, and says what became of that. The group
 //! member joins the logs on the same thread (`thread::Parts`).
 //!
+//! [`peers`] sends requests to other workers of the group over REST. Its calls block: a REST handler makes them,
+//! or a thread that the herder keeps for them, never this room's thread, a shard or the herder's own.
+//!
 //! Invariants: records of a topic reach the sink in order, each at least once, again from the beginning
 //! when Kafka has lost the topic; the event that answers [`ClusterHandle::read_config_to_end`] comes
 //! after the records that it speaks of; every command is answered once. Bounds: [`COMMANDS_MAX`] commands
@@ -20,6 +23,7 @@
 mod events;
 mod group;
 pub mod offsets;
+pub mod peers;
 mod settings;
 mod thread;
 pub mod topic_log;

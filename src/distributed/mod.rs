@@ -4,6 +4,7 @@
 //! of it, [`assignor`]. [`config_topic`], [`status_topic`] and [`offset_topic`] are the three internal
 //! topics: records are encoded as Apache Kafka 4.3.1 writes them, read with its tolerance, and replayed
 //! into the state that a worker works with. [`internal_topics`] says what the topics must look like.
+//! [`signature`] is how workers sign the requests that they send each other over REST.
 //!
 //! No I/O, no clock (the time is passed in), no thread of its own and nothing of the herder, who calls
 //! it. Kafka's own workers join the same groups and read the same topics, so for equal input the bytes
@@ -20,8 +21,10 @@ pub mod config_topic;
 pub mod internal_topics;
 pub mod offset_topic;
 pub mod protocol;
+pub mod signature;
 pub mod status_topic;
 
+pub(crate) mod java_base64;
 mod java_order;
 mod json;
 mod record;

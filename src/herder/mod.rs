@@ -12,12 +12,14 @@ mod plane;
 mod restart_policy;
 mod stage;
 pub mod standalone;
+#[cfg(test)]
+pub(crate) mod stub;
 pub mod validation;
 
 pub use driver::{Herder, HerderEnd, HerderQueue, HerderSettings};
 pub use entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, HerderError,
-    InitialState, TaskInfo, TaskOverview, TaskRestarts, TaskState,
+    InitialState, RunsOn, TaskInfo, TaskOverview, TaskRestarts, TaskState,
 };
 pub use handle::{HerderHandle, Limits};
 pub use stage::{Stage, StageCell, instant};

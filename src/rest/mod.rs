@@ -7,7 +7,8 @@
 //!
 //! The front faces the network with threads of its own and hands over requests that are whole and
 //! checked; tiny_http never sees what a client wrote. Handlers ask the herder and wait for its answer,
-//! each with a deadline; they hold no lock meanwhile. `response.rs` is the one place where errors
+//! each with a deadline; they hold no lock meanwhile. What another worker of the cluster has to answer is asked
+//! there by the handler (`forward/`). `response.rs` is the one place where errors
 //! become statuses. Nothing here runs on a shard.
 //!
 //! `GET /ui` is a page that uses the same API (`ui/`).
@@ -22,12 +23,14 @@ mod context;
 mod cors;
 mod entities;
 mod error;
+mod forward;
 mod front;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod hang_tests;
 mod header_rules;
+mod internal;
 mod json_body;
 mod lifecycle;
 mod listen;

@@ -102,11 +102,22 @@ impl HttpsConfig {
         })?;
         Ok(Self { prefix, settings })
     }
+
+    /// What a worker shows to others whose URLs are `https`, and whom of them it trusts: the keys of its own HTTPS
+    /// listeners (Kafka: `SSLUtils.createClientSideSslContextFactory`). `worker` holds all keys of its file.
+    ///
+    /// # Errors
+    /// Names the key and what is wrong with its value.
+    pub fn of_peers(worker: &ConfigMap) -> Result<Self, ConfigProblem> {
+        Self::parse(worker, LISTENERS_HTTPS)
+    }
 }
 
+/// Before the TLS settings of HTTPS addresses in `listeners`, and of requests to other workers.
+const LISTENERS_HTTPS: &str = "listeners.https.";
 /// Prefixes of the TLS settings of HTTPS addresses in each list of listeners.
 const HTTPS_PREFIXES: [(&str, &str); 2] = [
-    ("listeners", "listeners.https."),
+    ("listeners", LISTENERS_HTTPS),
     ("admin.listeners", "admin.listeners.https."),
 ];
 

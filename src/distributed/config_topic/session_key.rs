@@ -2,17 +2,7 @@
 
 use std::fmt;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-
-/// Java's basic decoder looks at padding itself, see [`decode_key`], and not at bits left over.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
-        .with_decode_allow_trailing_bits(true),
-);
+use crate::distributed::java_base64;
 
 /// A session key (Kafka: `SessionKey`, KIP-507), written by the leader.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,20 +25,10 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// Base64 as Java's `Base64.getDecoder` takes it: padding is optional, but whole where there is any.
-/// `None` also for an empty key, which Java's `SecretKeySpec` refuses.
+/// Base64 as Java's `Base64.getDecoder` takes it; `None` also for an empty key, which Java's `SecretKeySpec`
+/// refuses.
 pub(super) fn decode_key(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len() - digits.len();
-    let missing = match digits.len() % 4 {
-        2 => 2,
-        3 => 1,
-        _ => 0,
-    };
-    if padding > 0 && padding != missing {
-        return None;
-    }
-    let key = LENIENT.decode(digits).ok()?;
+    let key = java_base64::decode(text).ok()?;
     (!key.is_empty()).then_some(key)
 }
 
