@@ -44,6 +44,9 @@ mod session_keys;
 mod statuses;
 mod work;
 
+#[cfg(test)]
+mod simulator;
+
 pub use config_log::Record;
 pub use machine::{Machine, Now, Settings};
 pub use session_keys::KeySettings;
