@@ -197,9 +197,11 @@ impl StatusTopic {
         tasks.filter_map(|(task, entry)| Some((*task, entry.status.as_ref()?)))
     }
 
-    /// Connectors with a status, also with one that was sent and not read back yet.
+    /// Connectors with a status, of themselves or a task, also with one that was sent and not read back yet.
     pub fn connectors(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.connectors.keys()
+        let with_tasks = self.tasks.keys();
+        let others = with_tasks.filter(|name| !self.connectors.contains_key(*name));
+        self.connectors.keys().chain(others)
     }
 
     /// That a connector uses a topic.

@@ -63,6 +63,12 @@ impl ConfigWrites {
         self.queue.front().map(|change| change.deadline)
     }
 
+    /// Whether no change waits.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// What is being done for a request.
     pub(super) fn stage_of(&self, request: RequestId) -> Option<(String, Instant)> {
         let of = |change: &&Change| match change.then {

@@ -54,7 +54,7 @@ pub(super) struct Group {
     member_id: String,
     pub(super) leader: Option<Leader>,
     /// What this worker was given; `None` before the first round and after a session was lost.
-    assigned: Option<ConnectorsAndTasks>,
+    pub(super) assigned: Option<ConnectorsAndTasks>,
     /// Offset of the config topic that it was made from.
     offset: i64,
     failed: bool,

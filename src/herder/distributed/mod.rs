@@ -46,6 +46,9 @@ mod session_keys;
 mod statuses;
 mod work;
 
+#[cfg(test)]
+mod simulator;
+
 pub use config_log::Record;
 pub use link::Connections;
 pub(super) use link::Link;
