@@ -207,15 +207,6 @@ pub enum HerderError {
     /// The herder gave no answer in time (500); what is being done is told when it is known.
     #[error("Request timed out{}", .0.as_ref().map(|stage| format!(". {}.", stage.summary())).unwrap_or_default())]
     Timeout(Option<Stage>),
-    /// Another worker has to do it: the leader, or whoever runs it (Kafka: `NotLeaderException`,
-    /// `NotAssignedException`). The request is forwarded to the URL; without one it is answered with 409.
-    #[error("{message}")]
-    Elsewhere {
-        /// Why not this one.
-        message: String,
-        /// The worker's URL, where it is known.
-        url: Option<String>,
-    },
     /// The worker is going down (500).
     #[error("the worker is shutting down")]
     ShuttingDown,

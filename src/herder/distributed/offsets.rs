@@ -42,8 +42,7 @@ impl Machine {
             return Outcome::Park;
         }
         if !self.group.is_leader() {
-            let text = "Only the leader can process connector offsets requests";
-            return Outcome::Now(Err(self.leader_is_elsewhere(text)));
+            return Outcome::Now(Err(self.leader_is_elsewhere()));
         }
         if let Err(error) = self.may_change_offsets(name) {
             return Outcome::Now(Err(error));

@@ -10,15 +10,17 @@ use std::time::{Duration, Instant};
 use super::config_writes::Then;
 use super::machine::{Ending, Machine, Now};
 use super::work::Item;
-use crate::api::ConfigMap;
+use crate::api::{ConfigMap, ConnectorKind};
 use crate::distributed::ConnectorTaskId;
 use crate::distributed::config_topic::{
     ConfigRecord, RestartRequest, TargetState, connector_config, connector_removal,
 };
+use crate::distributed::protocol::ConnectProtocol;
+use crate::distributed::signature::{Refusal, Verification};
 use crate::distributed::status_topic::{State, Status};
 use crate::herder::entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, HerderError,
-    InitialState, TaskInfo, TaskOverview, TaskState,
+    InitialState, RunsOn, TaskInfo, TaskOverview, TaskState,
 };
 use crate::herder::standalone::{Reply, Request, RequestId};
 use crate::worker;
@@ -57,6 +59,10 @@ impl Machine {
     fn take_request(&mut self, id: RequestId, request: Request, deadline: Instant) {
         if self.ending != Ending::No {
             return self.answer(id, Err(HerderError::ShuttingDown));
+        }
+        // Asked before anything else is said about the request.
+        if let Err(refusal) = self.verify(&request) {
+            return self.answer(id, Err(refusal.into()));
         }
         match self.look_at(id, &request) {
             Outcome::Now(result) => self.answer(id, result),
@@ -163,7 +169,11 @@ impl Machine {
                 };
                 self.put_restart(id, request)
             }
-            Request::PutTaskConfigs { name, configs } => self.put_task_configs(id, name, configs),
+            Request::PutTaskConfigs { name, configs, .. } => {
+                self.put_task_configs(id, name, configs)
+            }
+            Request::Fence { name, .. } => Outcome::Now(self.fence(name)),
+            Request::SetLoggerLevel { logger, level } => self.put_logger_level(id, logger, level),
             Request::Ping
             | Request::Connectors
             | Request::Overview
@@ -174,6 +184,51 @@ impl Machine {
         }
     }
 
+    /// Lets a request of another worker in or not (Kafka: `requestNotSignedProperly`).
+    fn verify(&self, request: &Request) -> Result<(), Refusal> {
+        let signature = match request {
+            Request::PutTaskConfigs { signature, .. } | Request::Fence { signature, .. } => {
+                signature
+            }
+            _ => return Ok(()),
+        };
+        let snapshot = self.config.snapshot();
+        let verification = Verification {
+            sessioned: self.group.protocol == ConnectProtocol::Sessioned,
+            key: snapshot.session_key(),
+            algorithms: &self.settings.verification_algorithms,
+        };
+        verification.check(signature.as_ref())
+    }
+
+    /// Another worker starts source tasks with exactly-once support, which this one as the leader would have
+    /// to fence earlier ones for.
+    fn fence(&self, name: &str) -> Result<Reply, HerderError> {
+        if !self.group.is_leader() {
+            return Err(self.leader_is_elsewhere());
+        }
+        let config = self.connector(name)?;
+        if (self.settings.describe)(&config).is_ok_and(|(kind, _)| kind == ConnectorKind::Sink) {
+            let text = format!("Connector {name} is not a source connector");
+            return Err(HerderError::BadRequest(text));
+        }
+        Err(HerderError::Failed(
+            "this worker leads the group and does not support exactly.once.source.support: set it to disabled              on all workers, or have one lead that supports it"
+                .to_owned(),
+        ))
+    }
+
+    /// Every worker sets the level when it reads the record.
+    fn put_logger_level(&mut self, id: RequestId, logger: &str, level: &str) -> Outcome {
+        let record = ConfigRecord::LoggerLevel {
+            namespace: logger.to_owned(),
+            level: level.to_owned(),
+        };
+        let what = format!("writing the level of logger {logger} to the config topic");
+        self.write_config(what, vec![record.encode()], Then::Answer(id, Reply::Done));
+        Outcome::Later
+    }
+
     /// A follower's connector has other tasks (Kafka: `putTaskConfigs`). The signature was looked at.
     pub(super) fn put_task_configs(
         &mut self,
@@ -182,8 +237,7 @@ impl Machine {
         configs: &[ConfigMap],
     ) -> Outcome {
         if !self.group.is_leader() {
-            let text = "Only the leader may write task configurations.";
-            return Outcome::Now(Err(self.leader_is_elsewhere(text)));
+            return Outcome::Now(Err(self.leader_is_elsewhere()));
         }
         if !self.config.contains(name) {
             return Outcome::Now(Err(not_found(name)));
@@ -202,10 +256,9 @@ impl Machine {
     }
 
     /// The leader's URL, for requests that are the leader's.
-    pub(super) fn leader_is_elsewhere(&self, message: &str) -> HerderError {
+    pub(super) fn leader_is_elsewhere(&self) -> HerderError {
         let leader = self.group.leader.as_ref();
         HerderError::Elsewhere {
-            message: message.to_owned(),
             url: leader.map(|leader| leader.url.to_string()),
         }
     }
@@ -219,8 +272,7 @@ impl Machine {
         may_replace: bool,
     ) -> Outcome {
         if !self.group.is_leader() {
-            let text = "Only the leader can set connector configs.";
-            return Outcome::Now(Err(self.leader_is_elsewhere(text)));
+            return Outcome::Now(Err(self.leader_is_elsewhere()));
         }
         let exists = self.config.contains(name);
         if exists && !may_replace {
@@ -246,8 +298,7 @@ impl Machine {
 
     fn delete(&mut self, id: RequestId, name: &str) -> Outcome {
         if !self.group.is_leader() {
-            let text = "Only the leader can delete connector configs.";
-            return Outcome::Now(Err(self.leader_is_elsewhere(text)));
+            return Outcome::Now(Err(self.leader_is_elsewhere()));
         }
         if !self.config.contains(name) {
             return Outcome::Now(Err(not_found(name)));
@@ -276,17 +327,16 @@ impl Machine {
             return Outcome::Now(Err(unknown(name)));
         }
         if !self.group.is_leader() {
-            let text = "Only the leader can transition connectors to the STOPPED state.";
-            return Outcome::Now(Err(self.leader_is_elsewhere(text)));
+            return Outcome::Now(Err(self.leader_is_elsewhere()));
         }
         self.write_stop(&name.into(), Then::Answer(id, Reply::Done));
         Outcome::Later
     }
 
     /// Who runs something, for the worker that was asked and does not.
-    fn owner_is_elsewhere(&self, item: &Item, message: &str) -> HerderError {
+    fn owner_is_elsewhere(&self, item: &Item) -> HerderError {
         if !self.group.is_leader() {
-            return self.leader_is_elsewhere(message);
+            return self.leader_is_elsewhere();
         }
         let state = self.group.leader_state.as_ref();
         let url = state.and_then(|state| match item.id() {
@@ -294,7 +344,6 @@ impl Machine {
             Some(id) => state.task_url(&id),
         });
         HerderError::Elsewhere {
-            message: message.to_owned(),
             url: url.map(str::to_owned),
         }
     }
@@ -304,10 +353,7 @@ impl Machine {
             return Outcome::Now(Err(unknown_colon(name)));
         }
         let item = Item::connector(&name.into());
-        self.restart_here(
-            &item,
-            "Cannot restart connector since it is not assigned to this member",
-        )
+        self.restart_here(&item)
     }
 
     fn restart_task(&mut self, name: &str, task: u32) -> Outcome {
@@ -320,13 +366,12 @@ impl Machine {
             let text = format!("Unknown task: {name}-{task}");
             return Outcome::Now(Err(HerderError::NotFound(text)));
         }
-        let text = "Cannot restart task since it is not assigned to this member";
-        self.restart_here(&Item::task(&id), text)
+        self.restart_here(&Item::task(&id))
     }
 
-    fn restart_here(&mut self, item: &Item, elsewhere: &str) -> Outcome {
+    fn restart_here(&mut self, item: &Item) -> Outcome {
         if !self.group.owns(item) {
-            return Outcome::Now(Err(self.owner_is_elsewhere(item, elsewhere)));
+            return Outcome::Now(Err(self.owner_is_elsewhere(item)));
         }
         let stopped = self.target_state(&item.connector) == TargetState::Stopped;
         if let Some(slot) = self.work.slots.get_mut(item)
@@ -343,8 +388,7 @@ impl Machine {
             return Outcome::Now(Err(unknown_colon(&name)));
         }
         if !self.group.is_leader() {
-            let text = "Only the leader can process restart requests.";
-            return Outcome::Now(Err(self.leader_is_elsewhere(text)));
+            return Outcome::Now(Err(self.leader_is_elsewhere()));
         }
         let Some(reply) = self.restart_plan_shown(&request) else {
             let text = format!("Status for connector {name} not found");
@@ -414,8 +458,7 @@ impl Machine {
             name: name.to_owned(),
             state: shown(status.state),
             trace: status.trace.clone(),
-            worker_id: Some(status.worker_id.clone()),
-            version: status.version.clone(),
+            runs_on: Some(runs_on(status)),
             instance: slot.and_then(|slot| slot.live),
             hanging: None,
             tasks: self.task_states(name),
@@ -435,8 +478,7 @@ impl Machine {
                 id: u32::try_from(task).ok()?,
                 state: shown(status.state),
                 trace: status.trace.clone(),
-                worker_id: Some(status.worker_id.clone()),
-                version: status.version.clone(),
+                runs_on: Some(runs_on(status)),
                 restarts: slot.and_then(|slot| slot.restarts.shown()),
                 instance: slot.and_then(|slot| slot.live),
                 hanging: None,
@@ -484,6 +526,14 @@ impl Machine {
     }
 }
 
+/// Who wrote a status.
+fn runs_on(status: &Status) -> RunsOn {
+    RunsOn {
+        worker_id: status.worker_id.clone(),
+        version: status.version.clone(),
+    }
+}
+
 pub(super) fn shown(state: State) -> ConnectorState {
     match state {
         State::Unassigned | State::Destroyed => ConnectorState::Unassigned,
@@ -508,8 +558,5 @@ fn unknown_colon(name: &str) -> HerderError {
 }
 
 fn no_leader() -> HerderError {
-    HerderError::Elsewhere {
-        message: "this worker is in no group".to_owned(),
-        url: None,
-    }
+    HerderError::Elsewhere { url: None }
 }

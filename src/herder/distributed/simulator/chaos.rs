@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::member::Stage;
 use super::topics::Topic;
-use super::world::{Event, Ms, W, World};
 use super::worker::{Cut, Input, Profile, Task, Up};
+use super::world::{Event, Ms, W, World};
 use crate::distributed::TopicRecord;
 use crate::distributed::assignor::ringmain::LostTasks;
 use crate::distributed::protocol::ConnectProtocol;
@@ -57,7 +57,11 @@ impl Plan {
                 max_delay,
                 lost_tasks,
                 keeps_id,
-                skew: if skews { rng.i64(-90_000_000..90_000_000) } else { 0 },
+                skew: if skews {
+                    rng.i64(-90_000_000..90_000_000)
+                } else {
+                    0
+                },
             }
         };
         Self {
@@ -194,7 +198,11 @@ impl World {
     }
 
     fn cut_group(&mut self, w: W) {
-        let kind = if self.rng.bool() { Cut::Silent } else { Cut::Refused };
+        let kind = if self.rng.bool() {
+            Cut::Silent
+        } else {
+            Cut::Refused
+        };
         self.trace(w, || format!("is cut off from the coordinator: {kind:?}"));
         self.workers[w].cut_group = kind;
         let wait = self.rng.u64(500..25_000);
@@ -224,8 +232,22 @@ impl World {
 
     fn garbage(&mut self) {
         let topic = Topic::ALL[self.rng.usize(0..3)];
-        let keys = ["connector-c0", "task-c0-0", "commit-c1", "unknown", "target-state-c2", "status-task-c0-0", "status-topic-x"];
-        let values: [&[u8]; 5] = [b"{", b"[1]", b"{\"tasks\":\"x\"}", b"\xff\xfe", b"{\"new\":{\"kind\":1}}"];
+        let keys = [
+            "connector-c0",
+            "task-c0-0",
+            "commit-c1",
+            "unknown",
+            "target-state-c2",
+            "status-task-c0-0",
+            "status-topic-x",
+        ];
+        let values: [&[u8]; 5] = [
+            b"{",
+            b"[1]",
+            b"{\"tasks\":\"x\"}",
+            b"\xff\xfe",
+            b"{\"new\":{\"kind\":1}}",
+        ];
         let record = TopicRecord {
             key: keys[self.rng.usize(0..keys.len())].as_bytes().to_vec(),
             value: Some(values[self.rng.usize(0..values.len())].to_vec()),
@@ -265,7 +287,9 @@ impl World {
         let fails = self.plan.failures > 0 && self.rng.bool();
         let live = self.workers[w].live.iter_mut();
         let mut running: Vec<(InstanceId, &mut super::instances::Fake)> = live
-            .filter(|(_, fake)| fake.said == Some(Wish::Run) && fake.wish == Wish::Run && !fake.failed)
+            .filter(|(_, fake)| {
+                fake.said == Some(Wish::Run) && fake.wish == Wish::Run && !fake.failed
+            })
             .map(|(id, fake)| (*id, fake))
             .collect();
         if running.is_empty() {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::instances::{Fake, Place, commit_of};
 use super::topics::Topic;
-use super::world::{Ms, W, World};
 use super::worker::{Up, brief};
+use super::world::{Ms, W, World};
 use crate::distributed::config_topic::{ClusterConfigState, ConfigTopic, TargetState};
 use crate::distributed::status_topic::{State, StatusTopic};
 use crate::herder::standalone::Request;
@@ -109,7 +109,11 @@ impl World {
         let mut topic = ConfigTopic::new();
         for (offset, entry) in self.logs[0].all() {
             let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-            topic.apply(offset, Some(&entry.record.key), entry.record.value.as_deref());
+            topic.apply(
+                offset,
+                Some(&entry.record.key),
+                entry.record.value.as_deref(),
+            );
         }
         ClusterConfigState::clone(&topic.snapshot())
     }
@@ -131,13 +135,19 @@ impl World {
                 panic!("worker {w} is down");
             };
             let snapshot = machine.config.snapshot();
-            let names = |state: &ClusterConfigState| -> Vec<(String, Option<TargetState>, i32, usize)> {
-                let connectors = state.connectors();
-                let of = |name: &std::sync::Arc<str>| {
-                    (name.to_string(), state.target_state(name), state.task_count(name), state.tasks(name).len())
+            let names =
+                |state: &ClusterConfigState| -> Vec<(String, Option<TargetState>, i32, usize)> {
+                    let connectors = state.connectors();
+                    let of = |name: &std::sync::Arc<str>| {
+                        (
+                            name.to_string(),
+                            state.target_state(name),
+                            state.task_count(name),
+                            state.tasks(name).len(),
+                        )
+                    };
+                    connectors.map(of).collect()
                 };
-                connectors.map(of).collect()
-            };
             assert_eq!(names(&snapshot), names(config), "what worker {w} knows");
         }
     }
@@ -149,7 +159,10 @@ impl World {
         name: &str,
         expected: &mut BTreeMap<Place, (State, String)>,
     ) {
-        let place = |task| Place { connector: name.to_owned(), task };
+        let place = |task| Place {
+            connector: name.to_owned(),
+            task,
+        };
         let target = config.target_state(name).unwrap_or(TargetState::Started);
         if target == TargetState::Stopped {
             let owner = self.owner(&place(None));
@@ -160,11 +173,20 @@ impl World {
             TargetState::Paused => (State::Paused, Wish::Pause),
             _ => (State::Running, Wish::Run),
         };
-        let own: Vec<_> = self.live().filter(|(_, fake)| fake.place == place(None)).collect();
+        let own: Vec<_> = self
+            .live()
+            .filter(|(_, fake)| fake.place == place(None))
+            .collect();
         assert_eq!(own.len(), 1, "instances of {name}");
         let (w, instance) = own[0];
-        let wanted = config.raw_connector_config(name).map(|config| (**config).clone());
-        assert_eq!(Some(&instance.config), wanted.as_ref(), "configuration of {name}");
+        let wanted = config
+            .raw_connector_config(name)
+            .map(|config| (**config).clone());
+        assert_eq!(
+            Some(&instance.config),
+            wanted.as_ref(),
+            "configuration of {name}"
+        );
         assert_eq!(instance.said, Some(wish), "what {name} does");
         expected.insert(place(None), (state, self.worker_id(w)));
         let tasks = match target {
@@ -172,14 +194,21 @@ impl World {
             _ => usize::try_from(config.task_count(name)).unwrap_or(0),
         };
         for task in 0..u32::try_from(tasks).unwrap_or(0) {
-            let of = self.live().filter(|(_, fake)| fake.place == place(Some(task)));
+            let of = self
+                .live()
+                .filter(|(_, fake)| fake.place == place(Some(task)));
             let of: Vec<_> = of.collect();
             assert_eq!(of.len(), 1, "instances of {}", place(Some(task)));
             let (w, fake) = of[0];
             assert_eq!(fake.said, Some(wish), "what {} does", fake.place);
             if target == TargetState::Started {
                 let made = instance.task_configs();
-                assert_eq!(Some(&fake.config), made.get(task as usize), "configuration of {}", fake.place);
+                assert_eq!(
+                    Some(&fake.config),
+                    made.get(task as usize),
+                    "configuration of {}",
+                    fake.place
+                );
             }
             expected.insert(place(Some(task)), (state, self.worker_id(w)));
         }
@@ -226,9 +255,17 @@ impl World {
             assert!(machine.writes.is_empty(), "changes of worker {w}");
             assert!(machine.statuses.is_empty(), "statuses of worker {w}");
             assert_eq!(machine.offsets.len(), 0, "changes of offsets of worker {w}");
-            assert_eq!(machine.publications.len(), 0, "task configurations of worker {w}");
+            assert_eq!(
+                machine.publications.len(),
+                0,
+                "task configurations of worker {w}"
+            );
             assert!(machine.restarts.is_empty(), "restarts of worker {w}");
-            assert_eq!(machine.work.owners.len(), worker.live.len(), "instances of worker {w}");
+            assert_eq!(
+                machine.work.owners.len(),
+                worker.live.len(),
+                "instances of worker {w}"
+            );
         }
     }
 
@@ -236,14 +273,26 @@ impl World {
     pub(super) fn check_rounds(&self) {
         let most = 4 + self.disturbances * ROUNDS_PER_DISTURBANCE;
         let rounds = self.coordinator.rounds;
-        assert!(rounds <= most, "{rounds} rounds after {} disturbances", self.disturbances);
+        assert!(
+            rounds <= most,
+            "{rounds} rounds after {} disturbances",
+            self.disturbances
+        );
     }
 
     /// Whatever failed is started again, as a user would.
     pub(super) fn restart_failed(&mut self) {
-        let names: Vec<String> = self.replayed_config().connectors().map(ToString::to_string).collect();
+        let names: Vec<String> = self
+            .replayed_config()
+            .connectors()
+            .map(ToString::to_string)
+            .collect();
         for name in names {
-            self.client_wants(Request::Restart { name, include_tasks: true, only_failed: true });
+            self.client_wants(Request::Restart {
+                name,
+                include_tasks: true,
+                only_failed: true,
+            });
         }
     }
 
@@ -255,7 +304,10 @@ impl World {
 fn check_statuses(status: &StatusTopic, expected: &BTreeMap<Place, (State, String)>) {
     let mut found: BTreeMap<Place, (State, String)> = BTreeMap::new();
     for name in status.connectors() {
-        let place = |task| Place { connector: name.to_string(), task };
+        let place = |task| Place {
+            connector: name.to_string(),
+            task,
+        };
         if let Some(status) = status.connector(name) {
             found.insert(place(None), (status.state, status.worker_id.clone()));
         }
@@ -264,5 +316,8 @@ fn check_statuses(status: &StatusTopic, expected: &BTreeMap<Place, (State, Strin
             found.insert(place(task), (status.state, status.worker_id.clone()));
         }
     }
-    assert_eq!(&found, expected, "statuses in the topic, and what should be there");
+    assert_eq!(
+        &found, expected,
+        "statuses in the topic, and what should be there"
+    );
 }

@@ -53,7 +53,11 @@ impl Log {
     }
 
     pub(super) fn append(&mut self, record: TopicRecord, by: Option<W>) -> usize {
-        self.entries.push(Entry { record, by, gone: false });
+        self.entries.push(Entry {
+            record,
+            by,
+            gone: false,
+        });
         self.entries.len() - 1
     }
 
