@@ -62,7 +62,7 @@ pub struct PeerRequest<'a> {
     pub target: &'a str,
     /// `Authorization` and others; names and values.
     pub headers: Vec<(&'a str, &'a str)>,
-    /// JSON, or empty.
+    /// JSON, or empty; that of a DELETE is left out.
     pub body: &'a [u8],
     /// For all of it.
     pub limit: Duration,
@@ -240,11 +240,14 @@ impl Peers {
         }
         let malformed = |error: http::Error| setup(error.to_string());
         let limit = Some(request.limit);
-        let answered = if request.body.is_empty() {
+        if !request.body.is_empty() {
+            built = built.header("Content-Type", "application/json");
+        }
+        // An empty slice has a length, which a request that could have a body should tell.
+        let answered = if request.method == "DELETE" {
             let built = built.body(()).map_err(malformed)?;
             agent.run(agent.configure_request(built).timeout_global(limit).build())
         } else {
-            let built = built.header("Content-Type", "application/json");
             let built = built.body(request.body).map_err(malformed)?;
             agent.run(agent.configure_request(built).timeout_global(limit).build())
         };

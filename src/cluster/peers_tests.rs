@@ -13,9 +13,10 @@ fn peers() -> Peers {
 }
 
 /// A worker that takes one request and gives `answer`, after the head that it got and the body.
-fn worker(answer: &'static str) -> (String, JoinHandle<(String, String)>) {
+fn worker(answer: impl Into<String>) -> (String, JoinHandle<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
+    let answer = answer.into();
     let thread = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -42,7 +43,15 @@ fn worker(answer: &'static str) -> (String, JoinHandle<(String, String)>) {
     (url, thread)
 }
 
-fn ask(answer: &'static str) -> Result<PeerAnswer, PeerError> {
+/// An answer with this status and body.
+fn with(status: u16, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn ask(answer: impl Into<String>) -> Result<PeerAnswer, PeerError> {
     let (url, worker) = worker(answer);
     let done = peers().send(&PeerRequest {
         method: "PUT",
@@ -120,14 +129,12 @@ fn a_fence_has_no_body_and_without_a_key_no_signature() {
 
 #[test]
 fn answers_are_judged_as_apache_judges_them() {
-    let refused = ask(
-        "HTTP/1.1 503 X\r\nContent-Length: 36\r\n\r\n{\"error_code\":40901,\"message\":\"no \\u00fc\"}",
-    );
+    let body = r#"{"error_code":40901,"message":"no \u00fc"}"#;
+    let whole = with(503, body);
     // A body that is cut off is none.
-    assert!(matches!(refused, Err(PeerError::Io { .. })), "{refused:?}");
-    let refused = ask(
-        "HTTP/1.1 503 X\r\nContent-Length: 41\r\n\r\n{\"error_code\":40901,\"message\":\"no \\u00fc\"}",
-    );
+    let cut = ask(&whole[..whole.len() - 1]);
+    assert!(matches!(cut, Err(PeerError::Io { .. })), "{cut:?}");
+    let refused = ask(whole);
     let error = refused.unwrap_err();
     assert_eq!(
         (error.status(), error.code(), &*error.to_string()),
@@ -138,7 +145,7 @@ fn answers_are_judged_as_apache_judges_them() {
     assert_eq!((error.status(), error.code()), (500, 500));
     let text = "Unexpected status code when handling forwarded request: 302";
     assert_eq!(error.to_string(), text);
-    let done = ask("HTTP/1.1 201 X\r\nContent-Length: 2\r\n\r\n{}").unwrap();
+    let done = ask(with(201, "{}")).unwrap();
     assert_eq!((done.status, &*done.body), (201, &b"{}"[..]));
     let none = ask("HTTP/1.1 204 X\r\n\r\n").unwrap();
     assert_eq!((none.status, none.body.len()), (204, 0));
@@ -148,19 +155,19 @@ fn answers_are_judged_as_apache_judges_them() {
 fn what_is_no_answer_of_a_worker_is_an_io_error_that_shows_its_beginning() {
     for (answer, part) in [
         (
-            "HTTP/1.1 401 X\r\nContent-Length: 10\r\n\r\nno \x1b[31m  x",
+            with(401, "no \x1b[31m  x"),
             "answered 401 with no error of a Connect worker: 'no [31m x'",
         ),
         (
-            "HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n",
+            with(502, ""),
             "answered 502 with no error of a Connect worker: nothing",
         ),
         (
-            "HTTP/1.1 200 X\r\nContent-Length: 6\r\n\r\n<html>",
+            with(200, "<html>"),
             "answered 200 with what is no JSON: '<html>'",
         ),
-        ("", ": "),
-        ("\x15\x03\x01", ": "),
+        (String::new(), ": "),
+        ("\x15\x03\x01".to_owned(), ": "),
     ] {
         let error = ask(answer).unwrap_err();
         let text = error.to_string();

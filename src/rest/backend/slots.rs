@@ -20,7 +20,7 @@ const RESERVED_PER_HOP: usize = 8;
 pub(super) const GROWTH: usize = 4;
 /// Requests that change something and wait for a handler, by hop. More would take all places for connections, and
 /// nobody could read any more.
-const CHANGES_WAITING_MAX: [usize; HOPS] = [64, 32, 32];
+const CHANGES_WAITING_MAX: [usize; HOPS] = [64, 48, 48];
 const HOPS: usize = 3;
 /// The error of a request that is one too many.
 pub(in crate::rest) const BUSY: io::ErrorKind = io::ErrorKind::ResourceBusy;
@@ -330,8 +330,10 @@ mod tests {
         let late = place(&slots, Errand::Changes(Hop::First)).expect_err("no place");
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);
         take(&slots, LAST);
-        for thread in waiting {
+        for _ in &waiting {
             slots.give_back(Slot::Broken, second);
+        }
+        for thread in waiting {
             thread.join().expect("a waiter").expect("a place");
         }
     }

@@ -105,10 +105,7 @@ fn ask(
         worker_url: url,
         target: &target(looked, next),
         headers: headers.collect(),
-        body: match looked.method {
-            "DELETE" => &[],
-            _ => &request.body,
-        },
+        body: &request.body,
         limit,
     })
 }
