@@ -15,7 +15,7 @@ mod java_map;
 pub(crate) mod offset_key;
 mod offset_store;
 
-pub use active_topics::{ActiveTopics, TopicTracker};
+pub use active_topics::{ActiveTopics, TopicTracker, TopicUse};
 pub use error::StorageError;
 pub use offset_key::check_format;
 pub use offset_store::OffsetStore;

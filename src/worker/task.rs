@@ -184,7 +184,7 @@ impl Build {
         if !shared.config.topic_tracking_enable {
             return TopicTracker::off();
         }
-        shared.active_topics.tracker(&id.connector)
+        shared.active_topics.tracker(&id.connector, id.task)
     }
 
     fn converters(&self) -> Result<Converters, ConnectError> {
