@@ -101,7 +101,7 @@ impl Fixture {
             config: file.config,
             providers: file.providers,
             plugins,
-            offsets: OffsetStore::in_memory(),
+            offsets: OffsetStore::in_memory().into(),
             active_topics: ActiveTopics::default(),
             log: Box::new(log),
         });

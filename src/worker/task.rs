@@ -17,7 +17,7 @@ use crate::config::clients::{dlq_admin, dlq_producer, task_admin, task_consumer,
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::metrics::{TaskMetrics, TaskPlugins};
 use crate::plugins::{ConnectorPlugin, TaskFactory};
-use crate::storage::TopicTracker;
+use crate::storage::{ConnectorOffsetStore, TopicTracker, WriteGate};
 use crate::task::control::{Control, Wish};
 use crate::task::conversion::{Converters, SourceConversion};
 use crate::task::errors::{DeadLetters, ErrorHandler, ErrorPolicy, Tolerance};
@@ -50,6 +50,7 @@ pub(super) struct TaskStart {
     pub(super) activity: Activity,
     pub(super) events: EventSink,
     pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) offsets: WriteGate,
     pub(super) shared: Arc<WorkerShared>,
 }
 
@@ -135,7 +136,7 @@ impl Build {
             conversion,
             producer,
             topics: self.topics(&id)?,
-            offsets: shared.offsets.clone(),
+            offsets: self.offsets(&id)?,
             active_topics: self.tracker(&id),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
@@ -177,6 +178,12 @@ impl Build {
             flush_timeout: shared.config.offset_flush_timeout,
             control: self.start.control,
         })
+    }
+
+    fn offsets(&self, id: &ConnectorTaskId) -> Result<ConnectorOffsetStore, ConnectError> {
+        let gate = self.start.offsets.clone();
+        let store = &self.start.shared.offsets;
+        store.connector(&id.connector, &self.config, gate)
     }
 
     fn tracker(&self, id: &ConnectorTaskId) -> TopicTracker {
