@@ -22,6 +22,8 @@ pub struct ClusterSettings {
     pub(super) offsets: TopicLogSettings,
     /// The admin client of all three.
     pub(super) admin: AdminConfig,
+    /// The worker's texts, for clients that connectors change.
+    pub(super) worker: ConfigMap,
     /// Keys of the worker's file about internal topics that have no effect.
     pub warnings: Vec<Warning>,
 }
@@ -80,6 +82,7 @@ impl ClusterSettings {
             statuses,
             offsets,
             admin,
+            worker: worker.clone(),
             warnings,
         })
     }

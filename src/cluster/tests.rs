@@ -33,7 +33,11 @@ fn without_brokers(room: usize) -> (Cluster, Receiver<ClusterEvent>) {
     drop(closed);
     let settings = ClusterSettings::from_worker(&worker(&address)).unwrap();
     let (sender, receiver) = bounded(room);
-    let sink = move |event| sender.try_send(event).map_err(|refused| refused.into_inner());
+    let sink = move |event| {
+        sender
+            .try_send(event)
+            .map_err(|refused| refused.into_inner())
+    };
     let cluster = Cluster::start(settings, Arc::new(sink)).unwrap();
     (cluster, receiver)
 }
@@ -71,7 +75,10 @@ fn every_command_is_answered_once_though_there_is_no_broker_and_room_for_one_eve
     let last = events.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(matches!(last, ClusterEvent::Stopped), "{last:?}");
     assert!(cluster.join(Duration::from_secs(10)));
-    assert!(handle.append_status(4, Vec::new()).is_ok(), "it may be sent");
+    assert!(
+        handle.append_status(4, Vec::new()).is_ok(),
+        "it may be sent"
+    );
     assert!(events.recv_timeout(LIMIT).is_err(), "and nobody answers");
 }
 

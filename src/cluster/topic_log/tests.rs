@@ -23,6 +23,10 @@ struct Brokers {
     /// What the next creations end with; then the truth.
     creations: RefCell<VecDeque<ClientError>>,
     created: Cell<usize>,
+    /// What the next question about ends is told instead of the truth.
+    lie: Cell<Option<i64>>,
+    /// How long the answer is on its way.
+    answer_takes: Cell<Duration>,
 }
 
 #[async_trait(?Send)]
@@ -50,7 +54,12 @@ impl LogAdmin for Brokers {
         partitions: &[TopicPartition],
     ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
         let wanted = partitions.iter().map(|at| (at.clone(), OffsetSpec::Latest));
-        self.admin.list_offsets(&wanted.collect::<Vec<_>>()).await
+        let mut ends = self.admin.list_offsets(&wanted.collect::<Vec<_>>()).await?;
+        shard::sleep(self.answer_takes.get()).await;
+        if let Some(lie) = self.lie.take() {
+            ends.iter_mut().for_each(|(_, end)| *end = lie);
+        }
+        Ok(ends)
     }
 }
 
@@ -104,6 +113,8 @@ fn bench(dir: &Path, topic: InternalTopic, partitions: i32) -> Bench {
         policy: RefCell::new(Ok(Some("compact".to_owned()))),
         creations: RefCell::default(),
         created: Cell::new(0),
+        lie: Cell::new(None),
+        answer_takes: Cell::default(),
     });
     let settings = TopicLogSettings {
         topic,
@@ -150,7 +161,9 @@ fn numbered(count: usize, value_bytes: usize) -> Vec<TopicRecord> {
 }
 
 fn in_order(count: i64) -> Vec<(String, i64)> {
-    (0..count).map(|number| (number.to_string(), number)).collect()
+    (0..count)
+        .map(|number| (number.to_string(), number))
+        .collect()
 }
 
 async fn written(log: &TopicLog, records: Vec<TopicRecord>) {
@@ -216,7 +229,11 @@ fn batches_are_bounded_in_records_and_in_bytes() {
         assert_eq!(bench.kept.keys(), in_order(9));
         let batches = bench.kept.batches.borrow();
         let bytes = |batch: &Vec<LogRecord>| batch.len() * 400_000;
-        assert!(batches.iter().all(|batch| bytes(batch) <= BATCH_BYTES + 400_000));
+        assert!(
+            batches
+                .iter()
+                .all(|batch| bytes(batch) <= BATCH_BYTES + 400_000)
+        );
     });
 }
 
@@ -251,10 +268,42 @@ fn reading_to_the_end_waits_for_the_sink_and_tells_when_the_time_is_over() {
         let error = bench.log.read_to_end(SHORT).await.unwrap_err();
         assert!(error.is_retriable());
         let text = error.to_string();
-        assert!(text.contains("internal") && text.contains("100 ms"), "{text}");
+        assert!(
+            text.contains("internal") && text.contains("100 ms"),
+            "{text}"
+        );
         bench.kept.full.set(false);
         bench.log.read_to_end(LONG).await.unwrap();
         assert_eq!(bench.kept.keys(), in_order(2));
+    });
+}
+
+#[test]
+fn a_topic_whose_end_went_back_is_read_again_from_its_beginning() {
+    with_records(3, 1, async |bench| {
+        bench.log.start().await.unwrap();
+        bench.brokers.lie.set(Some(2));
+        bench.log.read_to_end(LONG).await.unwrap();
+        bench.log.read_to_end(LONG).await.unwrap();
+        let twice: Vec<_> = in_order(3).into_iter().chain(in_order(3)).collect();
+        assert_eq!(bench.kept.keys(), twice);
+    });
+}
+
+#[test]
+fn records_that_come_while_brokers_say_where_the_end_is_make_no_topic_new() {
+    with_records(3, 1, async |bench| {
+        bench.log.start().await.unwrap();
+        bench.brokers.answer_takes.set(SHORT);
+        let reading = bench.log.read_to_end(LONG);
+        let writing = async {
+            shard::sleep(SHORT / 4).await;
+            written(&bench.log, vec![record("3", 1)]).await;
+        };
+        let (read, ()) = futures_util::future::join(reading, writing).await;
+        read.unwrap();
+        bench.log.read_to_end(LONG).await.unwrap();
+        assert_eq!(bench.kept.keys(), in_order(4));
     });
 }
 
@@ -263,9 +312,13 @@ fn a_topic_that_is_not_compacted_is_refused_and_unknown_ones_are_trusted() {
     with_records(1, 1, async |bench| {
         *bench.brokers.policy.borrow_mut() = Ok(Some("compact,delete".to_owned()));
         let error = bench.log.start().await.unwrap_err();
-        assert!(error.message().contains("'cleanup.policy=compact'"), "{error}");
+        assert!(
+            error.message().contains("'cleanup.policy=compact'"),
+            "{error}"
+        );
         let fates = bench.log.append(vec![record("1", 1)]).await;
-        assert!(matches!(fates[..], [Err(LogError::Closed { .. })]));
+        let text = fates[0].as_ref().unwrap_err().to_string();
+        assert!(text.contains("'cleanup.policy=compact'"), "{text}");
     });
     with_records(1, 1, async |bench| {
         *bench.brokers.policy.borrow_mut() = Err(denied());
@@ -330,7 +383,10 @@ fn creation_is_tried_again_while_brokers_are_missing_and_not_for_ever() {
         let many = std::iter::repeat_with(too_few_brokers).take(10_000);
         hopeless.brokers.creations.borrow_mut().extend(many);
         let error = hopeless.log.start().await.unwrap_err();
-        assert!(error.message().contains("larger than available brokers"), "{error}");
+        assert!(
+            error.message().contains("larger than available brokers"),
+            "{error}"
+        );
         assert!(hopeless.brokers.created.get() > 2);
     });
     let dir = tempfile::tempdir().unwrap();
@@ -340,7 +396,12 @@ fn creation_is_tried_again_while_brokers_are_missing_and_not_for_ever() {
         // It may not create, and nobody else does.
         alone.brokers.creations.borrow_mut().push_back(denied());
         let error = alone.log.start().await.unwrap_err();
-        assert!(error.message().contains("Could not look up partition metadata"), "{error}");
+        assert!(
+            error
+                .message()
+                .contains("Could not look up partition metadata"),
+            "{error}"
+        );
     });
 }
 
@@ -370,7 +431,10 @@ fn each_record_has_its_own_fate_and_an_error_names_its_key() {
         let fates = bench.log.append(records).await;
         assert!(fates[0].is_ok() && fates[2].is_ok());
         let text = fates[1].as_ref().unwrap_err().to_string();
-        assert!(text.contains("key large") && text.contains("max.request.size"), "{text}");
+        assert!(
+            text.contains("key large") && text.contains("max.request.size"),
+            "{text}"
+        );
         bench.log.read_to_end(LONG).await.unwrap();
         assert_eq!(bench.kept.keys(), in_order(2));
         assert!(bench.log.append(Vec::new()).await.is_empty());
@@ -397,7 +461,13 @@ fn more_appends_than_may_wait_are_refused_and_a_closed_log_takes_none() {
             .map(|_| bench.log.append(vec![record("k", 1)]))
             .collect();
         let refused = bench.log.append(vec![record("k", 1)]).await;
-        assert!(matches!(refused[..], [Err(LogError::Busy { waiting: APPENDS_MAX, .. })]));
+        assert!(matches!(
+            refused[..],
+            [Err(LogError::Busy {
+                waiting: APPENDS_MAX,
+                ..
+            })]
+        ));
         bench.log.close(SHORT).await;
         for append in waiting {
             assert!(append.await[0].is_err(), "never started");
