@@ -146,7 +146,7 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         config: config.clone(),
         providers: file.providers,
         plugins,
-        offsets,
+        offsets: offsets.into(),
         active_topics: ActiveTopics::default(),
         log,
         lease: Lease::unlimited(),

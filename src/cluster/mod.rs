@@ -36,11 +36,13 @@ use std::time::Duration;
 
 pub use self::events::{ClusterEvent, EventSink, GroupNews};
 use self::group::GroupCommand;
+use self::offsets::{KafkaOffsets, OffsetView};
 pub use self::settings::ClusterSettings;
 use self::thread::Command;
 use self::topic_log::LogError;
 use crate::distributed::TopicRecord;
 use crate::shard::{Mailbox, RuntimeKind, SideThread, StartError, mailbox};
+use crate::storage::{OffsetBackingStore, OffsetTopics};
 
 /// Commands that the cluster's mailbox holds.
 pub const COMMANDS_MAX: usize = 4096;
@@ -57,6 +59,7 @@ pub struct ClusterBusy;
 #[derive(Debug)]
 pub struct Cluster {
     handle: ClusterHandle,
+    offsets: Arc<KafkaOffsets>,
     thread: SideThread,
 }
 
@@ -76,7 +79,14 @@ impl Cluster {
     pub fn start(settings: ClusterSettings, sink: Arc<dyn EventSink>) -> Result<Self, StartError> {
         let (commands, receiver) = mailbox(COMMANDS_MAX);
         let thread = SideThread::start(RuntimeKind::Epoll, "cluster")?;
-        let run = move || thread::run(settings, sink, receiver);
+        let view = OffsetView::default();
+        let offsets = KafkaOffsets::new(
+            commands.clone(),
+            view.clone(),
+            settings.worker.clone(),
+            &settings.offsets,
+        );
+        let run = move || thread::run(settings, view, sink, receiver);
         // The mailbox of a thread that has just started has room.
         if thread.handle().start(run).is_err() {
             return Err(StartError::SideThread {
@@ -84,13 +94,21 @@ impl Cluster {
                 reason: "it takes no work".to_owned(),
             });
         }
-        let handle = ClusterHandle { commands };
-        Ok(Self { handle, thread })
+        Ok(Self {
+            handle: ClusterHandle { commands },
+            offsets: Arc::new(offsets),
+            thread,
+        })
     }
 
     /// For commands.
     pub fn handle(&self) -> ClusterHandle {
         self.handle.clone()
+    }
+
+    /// Source offsets for the worker's tasks and requests. Reads and writes wait until the topics were read.
+    pub fn offsets(&self) -> OffsetBackingStore {
+        OffsetBackingStore::Topics(Arc::clone(&self.offsets) as Arc<dyn OffsetTopics>)
     }
 
     /// Ends the thread with whatever it is doing, and waits for that up to `limit`: after

@@ -29,6 +29,8 @@ pub struct ClusterSettings {
     pub(super) group: GroupMemberConfig,
     /// What tasks write by.
     pub(super) lease: Lease,
+    /// The worker's texts, for clients that connectors change.
+    pub(super) worker: ConfigMap,
     /// Keys of the worker's file about internal topics that have no effect.
     pub warnings: Vec<Warning>,
 }
@@ -101,6 +103,7 @@ impl ClusterSettings {
             group: group(parsed, admin.common.clone()).map_err(|error| of_ours(&error))?,
             lease: Lease::of_group(),
             admin,
+            worker: worker.clone(),
             warnings,
         })
     }

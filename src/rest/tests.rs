@@ -98,7 +98,7 @@ impl Parts {
             config: file.config,
             providers: file.providers,
             plugins,
-            offsets: OffsetStore::in_memory(),
+            offsets: OffsetStore::in_memory().into(),
             active_topics: ActiveTopics::default(),
             log: Box::new(log),
             lease: Lease::unlimited(),

@@ -5,18 +5,50 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// A connector's first use of a topic since its last reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TopicUse<'a> {
+    /// Connector.
+    pub connector: &'a str,
+    /// Number of the task that used it.
+    pub task: u32,
+    /// Topic.
+    pub topic: &'a str,
+}
+
+/// Told of first uses, on the shard of the task: it must not block.
+type Told = dyn Fn(TopicUse<'_>) + Send + Sync;
+
 /// Topics by connector, from the first record of each. Clones share them; used from any thread.
 #[derive(Debug, Clone, Default)]
 pub struct ActiveTopics(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     topics: Mutex<BTreeMap<Box<str>, BTreeSet<Box<str>>>>,
     /// Raised by each reset, so that trackers tell again what they told before.
     resets: AtomicU64,
+    told: Option<Box<Told>>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ActiveTopics")
+            .field("topics", &self.topics)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ActiveTopics {
+    /// Topics whose first use by a connector, and the first after each reset, is told to `told`: in
+    /// distributed mode, other workers hear of it. `told` is called on the task's shard and must not block.
+    pub fn telling(told: impl Fn(TopicUse<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Inner {
+            told: Some(Box::new(told)),
+            ..Inner::default()
+        }))
+    }
+
     /// Topics that a connector used since its last reset, sorted; none of an unknown connector.
     pub fn of(&self, connector: &str) -> Vec<String> {
         let topics = self.topics();
@@ -32,11 +64,12 @@ impl ActiveTopics {
     }
 
     /// For a task of a connector.
-    pub fn tracker(&self, connector: &str) -> TopicTracker {
+    pub fn tracker(&self, connector: &str, task: u32) -> TopicTracker {
         TopicTracker {
             tracking: Some(Tracking {
                 topics: self.clone(),
                 connector: connector.into(),
+                task,
                 told: HashSet::new(),
                 last: None,
                 resets: 0,
@@ -44,12 +77,15 @@ impl ActiveTopics {
         }
     }
 
-    fn record(&self, connector: &str, topic: &str) {
-        let mut topics = self.topics();
-        topics
-            .entry(connector.into())
-            .or_default()
-            .insert(topic.into());
+    fn record(&self, used: TopicUse<'_>) {
+        let is_new = {
+            let mut topics = self.topics();
+            let known = topics.entry(used.connector.into()).or_default();
+            known.insert(used.topic.into())
+        };
+        if let Some(told) = self.0.told.as_ref().filter(|_| is_new) {
+            told(used);
+        }
     }
 
     fn topics(&self) -> MutexGuard<'_, BTreeMap<Box<str>, BTreeSet<Box<str>>>> {
@@ -68,6 +104,7 @@ pub struct TopicTracker {
 struct Tracking {
     topics: ActiveTopics,
     connector: Box<str>,
+    task: u32,
     told: HashSet<Rc<str>>,
     last: Option<Rc<str>>,
     resets: u64,
@@ -105,7 +142,11 @@ impl Tracking {
         }
         self.last = Some(Rc::clone(topic));
         if !self.told.contains(topic) {
-            self.topics.record(&self.connector, topic);
+            self.topics.record(TopicUse {
+                connector: &self.connector,
+                task: self.task,
+                topic,
+            });
             self.told.insert(Rc::clone(topic));
         }
     }
@@ -119,9 +160,9 @@ mod tests {
     fn topics_are_kept_per_connector_and_come_back_after_a_reset() {
         let topics = ActiveTopics::default();
         let (mut a, mut other_task, mut b) = (
-            topics.tracker("a"),
-            topics.tracker("a"),
-            topics.tracker("b"),
+            topics.tracker("a", 0),
+            topics.tracker("a", 1),
+            topics.tracker("b", 0),
         );
         let (t, u): (Rc<str>, Rc<str>) = ("t".into(), "u".into());
         a.used(&u);
@@ -139,6 +180,27 @@ mod tests {
         b.used(&t);
         assert_eq!(topics.of("a"), ["t"]);
         assert_eq!(topics.of("b"), ["t"]);
+    }
+
+    #[test]
+    fn the_first_use_of_a_topic_is_told_once_and_once_more_after_a_reset() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&told);
+        let topics = ActiveTopics::telling(move |used| {
+            let text = format!("{}-{} {}", used.connector, used.task, used.topic);
+            hears.lock().unwrap().push(text);
+        });
+        let (mut first, mut second) = (topics.tracker("a", 0), topics.tracker("a", 1));
+        let (t, u): (Rc<str>, Rc<str>) = ("t".into(), "u".into());
+        first.used(&t);
+        first.used(&t);
+        second.used(&t);
+        second.used(&u);
+        assert_eq!(*told.lock().unwrap(), ["a-0 t", "a-1 u"]);
+        topics.reset("a");
+        second.used(&t);
+        first.used(&t);
+        assert_eq!(told.lock().unwrap()[2..], ["a-1 t"]);
     }
 
     #[test]

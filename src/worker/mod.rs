@@ -34,7 +34,7 @@ use crate::config::WorkerConfig;
 use crate::config::provider::Providers;
 use crate::plugins::Plugins;
 use crate::shard::{ShardHandle, Shards};
-use crate::storage::{ActiveTopics, OffsetStore};
+use crate::storage::{ActiveTopics, OffsetBackingStore, WriteGate};
 use crate::task::InstanceState;
 use crate::task::control::{Wish, control};
 
@@ -51,7 +51,7 @@ pub struct WorkerShared {
     /// Connectors and converters.
     pub plugins: Plugins,
     /// Source offsets.
-    pub offsets: OffsetStore,
+    pub offsets: OffsetBackingStore,
     /// Topics that connectors used.
     pub active_topics: ActiveTopics,
     /// Kafka, or the embedded log.
@@ -156,6 +156,7 @@ impl Worker {
             name: name.to_owned(),
             control: handle,
             activity,
+            offsets: WriteGate::default(),
             shard,
         })
     }
@@ -172,7 +173,7 @@ impl Worker {
     ) -> Result<Instance, String> {
         let (handle, control) = control(task.wish);
         let name = task.id.to_string();
-        let activity = Activity::default();
+        let (activity, offsets) = (Activity::default(), WriteGate::default());
         let shared = Arc::clone(&self.shared);
         let shard = self.place(instance, true);
         let (id, kind, wish) = (task.id.clone(), task.kind, task.wish);
@@ -184,6 +185,7 @@ impl Worker {
             activity: activity.clone(),
             events,
             metrics,
+            offsets: offsets.clone(),
             shared,
         };
         shard
@@ -193,6 +195,7 @@ impl Worker {
             name,
             control: handle,
             activity,
+            offsets,
             shard,
         })
     }
@@ -212,9 +215,11 @@ impl Worker {
         started.map_err(|_| OffsetsError::Failed(stuck(&shard)))
     }
 
-    /// Drops an instance that does not stop.
+    /// Drops an instance that does not stop. From now on it stores no offsets, also when its code blocks its
+    /// shard and goes on later.
     pub fn cancel(&mut self, id: InstanceId, instance: &Instance) {
         self.ended(id);
+        instance.offsets.close();
         if instance.shard.start(move || instance::cancel(id)).is_err() {
             tracing::error!("{}: {}", instance.name, stuck(&instance.shard));
         }

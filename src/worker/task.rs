@@ -17,7 +17,7 @@ use crate::config::clients::{dlq_admin, dlq_producer, task_admin, task_consumer,
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::metrics::{TaskMetrics, TaskPlugins};
 use crate::plugins::{ConnectorPlugin, TaskFactory};
-use crate::storage::TopicTracker;
+use crate::storage::{ConnectorOffsetStore, TopicTracker, WriteGate};
 use crate::task::control::{Control, Wish};
 use crate::task::conversion::{Converters, SourceConversion};
 use crate::task::errors::{DeadLetters, ErrorHandler, ErrorPolicy, Tolerance};
@@ -50,6 +50,7 @@ pub(super) struct TaskStart {
     pub(super) activity: Activity,
     pub(super) events: EventSink,
     pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) offsets: WriteGate,
     pub(super) shared: Arc<WorkerShared>,
 }
 
@@ -134,7 +135,7 @@ impl Build {
             conversion,
             producer,
             topics: self.topics(&id)?,
-            offsets: shared.offsets.clone(),
+            offsets: self.offsets(&id)?,
             active_topics: self.tracker(&id),
             lease: shared.lease.clone(),
             metrics: Arc::clone(&self.start.metrics),
@@ -189,12 +190,18 @@ impl Build {
         producer
     }
 
+    fn offsets(&self, id: &ConnectorTaskId) -> Result<ConnectorOffsetStore, ConnectError> {
+        let gate = self.start.offsets.clone();
+        let store = &self.start.shared.offsets;
+        store.connector(&id.connector, &self.config, gate)
+    }
+
     fn tracker(&self, id: &ConnectorTaskId) -> TopicTracker {
         let shared = &self.start.shared;
         if !shared.config.topic_tracking_enable {
             return TopicTracker::off();
         }
-        shared.active_topics.tracker(&id.connector)
+        shared.active_topics.tracker(&id.connector, id.task)
     }
 
     fn converters(&self) -> Result<Converters, ConnectError> {

@@ -2,7 +2,7 @@
 //! tools and the `ringmain` binary) and look at files, topics and answers only.
 //!
 //! Nothing here uses the crate's internals; only [`embedded_log`] writes and [`group_member`] joins through the
-//! library, and [`differential`], [`schema_registry_java`], [`connect_group`] and [`internal_topics`] run parts of it beside Java's. Kafka 4.3.1 is fetched with Maven on first use, see
+//! library, and [`internal_logs`], [`internal_offsets`], [`differential`], [`schema_registry_java`], [`connect_group`] and [`internal_topics`] run parts of it beside Java's. Kafka 4.3.1 is fetched with Maven on first use, see
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -26,6 +26,8 @@ mod embedded_log;
 mod faults;
 mod group_member;
 mod harness;
+mod internal_logs;
+mod internal_offsets;
 mod internal_topics;
 mod metrics;
 mod mirror;

@@ -111,7 +111,7 @@ impl Setup {
                 config: worker.config,
                 providers: worker.providers,
                 plugins,
-                offsets,
+                offsets: offsets.into(),
                 active_topics: ActiveTopics::default(),
                 log,
                 lease: Lease::unlimited(),

@@ -17,7 +17,7 @@ use crate::shard::{self, JoinHandle, Notify};
 pub const APPENDS_MAX: usize = 4096;
 
 /// The fate of a record, once it is known.
-type Fate = Option<Result<(), ClientError>>;
+type Fate = Option<Result<(), LogError>>;
 
 /// One call.
 struct Call {
@@ -27,19 +27,25 @@ struct Call {
     open: Cell<usize>,
     /// Nobody waits any more.
     abandoned: Cell<bool>,
+    wanted: Rc<dyn Fn() -> bool>,
 }
 
 impl Call {
-    fn new(records: Vec<TopicRecord>) -> Self {
+    fn new(records: Vec<TopicRecord>, wanted: Rc<dyn Fn() -> bool>) -> Self {
         Self {
             fates: RefCell::new(vec![None; records.len()]),
             open: Cell::new(records.len()),
             abandoned: Cell::new(false),
+            wanted,
             records,
         }
     }
 
-    fn decide(&self, index: usize, fate: Result<(), ClientError>) {
+    fn is_wanted(&self) -> bool {
+        !self.abandoned.get() && (self.wanted)()
+    }
+
+    fn decide(&self, index: usize, fate: Result<(), LogError>) {
         if let Some(place) = self.fates.borrow_mut().get_mut(index)
             && place.is_none()
         {
@@ -60,7 +66,8 @@ struct Shared {
     queued: Notify,
     /// Fates were decided.
     decided: Notify,
-    closed: Cell<bool>,
+    /// Why nothing is taken any more.
+    closed: RefCell<Option<LogError>>,
 }
 
 /// Appends to one topic.
@@ -93,11 +100,8 @@ impl Waiting {
             shared.decided.changed_since(mark).await;
         }
         let fates = call.fates.take().into_iter();
-        let named = fates.zip(&call.records).map(|(fate, record)| {
-            let fate = fate.unwrap_or(Err(ClientError::Closed));
-            fate.map_err(|source| LogError::append(&shared.topic, &record.key, source))
-        });
-        named.collect()
+        let open = || Err(closed(&shared.topic));
+        fates.map(|fate| fate.unwrap_or_else(open)).collect()
     }
 }
 
@@ -111,7 +115,7 @@ impl Appender {
             next_batch: Cell::new(0),
             queued: Notify::new(),
             decided: Notify::new(),
-            closed: Cell::new(false),
+            closed: RefCell::default(),
         });
         Self {
             shared,
@@ -121,7 +125,7 @@ impl Appender {
 
     /// Lets what was appended, and what will be, go to the producer. Once.
     pub(super) fn open(&self) {
-        if self.shared.closed.get() {
+        if self.shared.closed.borrow().is_some() {
             return;
         }
         self.futures.borrow_mut().extend([
@@ -134,9 +138,10 @@ impl Appender {
     pub(super) fn append(
         &self,
         records: Vec<TopicRecord>,
+        wanted: Rc<dyn Fn() -> bool>,
     ) -> impl Future<Output = Vec<Result<(), LogError>>> + 'static {
         let count = records.len();
-        let queued = self.shared.enqueue(records);
+        let queued = self.shared.enqueue(records, wanted);
         async move {
             match queued {
                 Ok(waiting) => waiting.fates().await,
@@ -146,12 +151,12 @@ impl Appender {
     }
 
     /// Refuses everything, what waits included.
-    pub(super) fn abandon(&self) {
-        self.shared.closed.set(true);
+    pub(super) fn abandon(&self, why: &LogError) {
+        self.shared.closed.borrow_mut().get_or_insert(why.clone());
         for future in self.futures.take() {
             future.abort();
         }
-        self.shared.give_up();
+        self.shared.give_up(why);
     }
 
     /// Lets what was appended be written for up to `limit`, then gives the rest up.
@@ -173,13 +178,19 @@ impl Appender {
         // What is still open has had its time.
         shared.producer.close(Duration::ZERO).await;
         shared.settle_acks();
-        self.abandon();
+        self.abandon(&closed(&shared.topic));
     }
 }
 
 impl Drop for Appender {
     fn drop(&mut self) {
-        self.abandon();
+        self.abandon(&closed(&self.shared.topic));
+    }
+}
+
+fn closed(topic: &str) -> LogError {
+    LogError::Closed {
+        topic: topic.to_owned(),
     }
 }
 
@@ -187,8 +198,8 @@ impl Shared {
     fn refusal(&self) -> Option<LogError> {
         let topic = || self.topic.to_string();
         let waiting = self.queue.borrow().len() + self.sent.borrow().len();
-        if self.closed.get() {
-            return Some(LogError::Closed { topic: topic() });
+        if let Some(why) = self.closed.borrow().clone() {
+            return Some(why);
         }
         (waiting >= APPENDS_MAX).then(|| LogError::Busy {
             topic: topic(),
@@ -196,11 +207,15 @@ impl Shared {
         })
     }
 
-    fn enqueue(self: &Rc<Self>, records: Vec<TopicRecord>) -> Result<Waiting, LogError> {
+    fn enqueue(
+        self: &Rc<Self>,
+        records: Vec<TopicRecord>,
+        wanted: Rc<dyn Fn() -> bool>,
+    ) -> Result<Waiting, LogError> {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
-        let call = Rc::new(Call::new(records));
+        let call = Rc::new(Call::new(records, wanted));
         self.queue.borrow_mut().push_back(Rc::clone(&call));
         self.queued.notify();
         Ok(Waiting {
@@ -210,12 +225,12 @@ impl Shared {
     }
 
     /// Decides every call that is left.
-    fn give_up(&self) {
+    fn give_up(&self, why: &LogError) {
         let queued = self.queue.take().into_iter();
         let sent = self.sent.take().into_values();
         for call in queued.chain(sent) {
             for index in 0..call.records.len() {
-                call.decide(index, Err(ClientError::Closed));
+                call.decide(index, Err(why.clone()));
             }
         }
         self.decided.notify();
@@ -237,14 +252,22 @@ impl Shared {
             return;
         };
         for index in ack.first..ack.first.saturating_add(ack.count) {
-            let fate = match &ack.result {
-                Ok(_) => Ok(()),
-                Err(error) => Err(ClientError::clone(error)),
-            };
-            call.decide(index as usize, fate);
+            match &ack.result {
+                Ok(_) => call.decide(index as usize, Ok(())),
+                Err(error) => self.refuse(call, index as usize, ClientError::clone(error)),
+            }
         }
         if call.open.get() == 0 {
             sent.remove(&ack.batch);
+        }
+    }
+
+    fn refuse(&self, call: &Call, index: usize, error: ClientError) {
+        if let Some(record) = call.records.get(index) {
+            call.decide(
+                index,
+                Err(LogError::append(&self.topic, &record.key, error)),
+            );
         }
     }
 
@@ -254,14 +277,14 @@ impl Shared {
             Ok(topic) => topic,
             Err(error) => {
                 for index in 0..call.records.len() {
-                    call.decide(index, Err(error.clone()));
+                    self.refuse(call, index, error.clone());
                 }
                 return;
             }
         };
         for (index, record) in call.records.iter().enumerate() {
-            if call.abandoned.get() {
-                call.decide(index, Err(ClientError::Closed));
+            if !call.is_wanted() {
+                self.refuse(call, index, ClientError::Closed);
                 continue;
             }
             let number = u32::try_from(index).unwrap_or(u32::MAX);
@@ -270,7 +293,7 @@ impl Shared {
                 index: number,
             };
             if let Err(error) = self.send_one(topic, record, token).await {
-                call.decide(index, Err(error));
+                self.refuse(call, index, error);
             }
         }
     }

@@ -50,7 +50,15 @@ pub enum LogError {
         /// How many.
         waiting: usize,
     },
-    /// The log is closed, or its start has failed.
+    /// The log could not be started.
+    #[error("topic {topic} can't be used by this worker: {reason}")]
+    NotStarted {
+        /// Topic.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+    /// The log is closed.
     #[error("topic {topic} is closed for this worker")]
     Closed {
         /// Topic.
@@ -76,7 +84,7 @@ impl LogError {
         match self {
             Self::Append { source, .. } | Self::Read { source, .. } => source.is_retriable(),
             Self::Timeout { .. } | Self::Busy { .. } => true,
-            Self::Closed { .. } => false,
+            Self::NotStarted { .. } | Self::Closed { .. } => false,
         }
     }
 }

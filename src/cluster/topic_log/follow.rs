@@ -1,5 +1,7 @@
 //! Reading: the future that follows the topic, and waiting for it to reach an end.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -62,10 +64,14 @@ impl Inner {
         self.changed.notify();
     }
 
-    /// Hands fetched records to the sink in batches, unless the partitions were rewound since.
+    /// Hands fetched records to the sink in batches, unless their partition was rewound after the first
+    /// `rewinds` times.
     async fn deliver(&self, fetched: &FetchedRecords, rewinds: u64) {
         let partition = fetched.source.partition;
-        let is_stale = || self.rewinds.get() != rewinds;
+        let is_stale = || {
+            let rewound = self.rewound.borrow();
+            rewound.get(&partition).is_some_and(|at| *at > rewinds)
+        };
         if let Some(first) = fetched.records.first() {
             self.note_rereading(&fetched.source, first.offset);
         }
@@ -119,9 +125,11 @@ impl Inner {
         }
     }
 
-    fn closed(&self) -> LogError {
-        LogError::Closed {
-            topic: self.topic().to_owned(),
+    pub(super) fn closed(&self) -> LogError {
+        let topic = self.topic().to_owned();
+        match self.failure.borrow().clone() {
+            Some(reason) => LogError::NotStarted { topic, reason },
+            None => LogError::Closed { topic },
         }
     }
 
@@ -134,23 +142,31 @@ impl Inner {
 
     /// Where the partitions end now. Partitions whose end went back are read from their beginning.
     async fn ends(&self) -> Result<Vec<End>, ClientError> {
+        // What is delivered while the brokers are asked may lie behind the ends that they tell.
+        let before = self.delivered.borrow().clone();
         let ends = self.clients.admin.ends(&self.partitions()).await?;
         for (partition, end) in &ends {
-            self.rewind_past(partition, *end);
+            let of = |delivered: &BTreeMap<i32, i64>| delivered.get(&partition.partition).copied();
+            let before = of(&before).unwrap_or(0);
+            // The consumer may have gone back by itself meanwhile.
+            let now = of(&self.delivered.borrow()).unwrap_or(0);
+            if *end < before.min(now) {
+                self.rewind(partition, before, *end);
+            }
         }
         Ok(ends)
     }
 
     /// A partition that ends before what was delivered of it is not the one that was read.
-    fn rewind_past(&self, partition: &TopicPartition, end: i64) {
-        let before = self.delivered.borrow().get(&partition.partition).copied();
-        if before.is_none_or(|before| end >= before) {
-            return;
-        }
+    fn rewind(&self, partition: &TopicPartition, before: i64, end: i64) {
         tracing::warn!(%partition, read_up_to = before, end,
             "the internal topic was deleted and created again, or brokers lost its end: it is read again \
              from its beginning; what it has lost stays in this worker's memory until it restarts");
-        self.rewinds.set(self.rewinds.get() + 1);
+        let rewinds = self.rewinds.get() + 1;
+        self.rewinds.set(rewinds);
+        self.rewound
+            .borrow_mut()
+            .insert(partition.partition, rewinds);
         self.delivered.borrow_mut().insert(partition.partition, 0);
         self.clients.consumer.seek(partition, 0);
     }
@@ -199,7 +215,7 @@ impl Inner {
     }
 
     pub(super) async fn read_to_end(&self, limit: Duration) -> Result<(), LogError> {
-        let hint = std::cell::RefCell::new(String::new());
+        let hint = RefCell::new(String::new());
         let reading = async {
             self.started().await?;
             let ends = loop {

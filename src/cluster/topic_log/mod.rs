@@ -152,12 +152,16 @@ struct Inner {
     phase: Cell<Phase>,
     /// By partition, the offset after what the sink has taken.
     delivered: RefCell<BTreeMap<i32, i64>>,
+    /// Why the start has failed.
+    failure: RefCell<Option<String>>,
     /// An error of reading that will not pass by itself, since the last success.
     reading_error: RefCell<Option<ClientError>>,
     /// Any of the above has changed.
     changed: Notify,
-    /// How often partitions were read from their beginning again: what was fetched before is stale.
+    /// How often partitions were read from their beginning again.
     rewinds: Cell<u64>,
+    /// By partition, which of the rewinds was its last: what was fetched of it before is stale.
+    rewound: RefCell<BTreeMap<i32, u64>>,
 }
 
 /// A log.
@@ -188,9 +192,11 @@ impl TopicLog {
                 sink,
                 phase: Cell::new(Phase::Starting),
                 delivered: RefCell::default(),
+                failure: RefCell::default(),
                 reading_error: RefCell::default(),
                 changed: Notify::new(),
                 rewinds: Cell::new(0),
+                rewound: RefCell::default(),
             }),
             appender,
             background: RefCell::default(),
@@ -217,8 +223,9 @@ impl TopicLog {
             }
             Ok(()) => Ok(()),
             Err(error) => {
+                self.inner.failure.replace(Some(in_full(&error)));
                 self.inner.enter(Phase::Closed);
-                self.appender.abandon();
+                self.appender.abandon(&self.inner.closed());
                 Err(error)
             }
         }
@@ -242,6 +249,14 @@ impl TopicLog {
         Ok(())
     }
 
+    /// Completes when the log has started.
+    ///
+    /// # Errors
+    /// Why it has not, or it was closed.
+    pub async fn started(&self) -> Result<(), LogError> {
+        self.inner.started().await
+    }
+
     /// Completes when everything was delivered that the topic has now. Waits for the start first. Cancel-safe.
     ///
     /// # Errors
@@ -258,7 +273,16 @@ impl TopicLog {
         &self,
         records: Vec<TopicRecord>,
     ) -> impl Future<Output = Vec<Result<(), LogError>>> + 'static {
-        self.appender.append(records)
+        self.append_while(records, Rc::new(|| true))
+    }
+
+    /// As [`Self::append`]; a record that is `wanted` no more when the producer has room for it is not written.
+    pub fn append_while(
+        &self,
+        records: Vec<TopicRecord>,
+        wanted: Rc<dyn Fn() -> bool>,
+    ) -> impl Future<Output = Vec<Result<(), LogError>>> + 'static {
+        self.appender.append(records, wanted)
     }
 
     /// Writes what was appended, for up to `limit`, and closes producer and consumer; the admin client is
@@ -271,6 +295,17 @@ impl TopicLog {
         self.appender.close(limit).await;
         self.inner.clients.consumer.close(limit).await;
     }
+}
+
+/// An error with its causes.
+pub(in crate::cluster) fn in_full(error: &ConnectError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(known) = cause {
+        text = format!("{text}: {known}");
+        cause = known.source();
+    }
+    text
 }
 
 impl Drop for TopicLog {

@@ -23,6 +23,10 @@ struct Brokers {
     /// What the next creations end with; then the truth.
     creations: RefCell<VecDeque<ClientError>>,
     created: Cell<usize>,
+    /// What the next question about ends is told instead of the truth.
+    lie: Cell<Option<i64>>,
+    /// How long the answer is on its way.
+    answer_takes: Cell<Duration>,
 }
 
 #[async_trait(?Send)]
@@ -50,7 +54,12 @@ impl LogAdmin for Brokers {
         partitions: &[TopicPartition],
     ) -> Result<Vec<(TopicPartition, i64)>, ClientError> {
         let wanted = partitions.iter().map(|at| (at.clone(), OffsetSpec::Latest));
-        self.admin.list_offsets(&wanted.collect::<Vec<_>>()).await
+        let mut ends = self.admin.list_offsets(&wanted.collect::<Vec<_>>()).await?;
+        shard::sleep(self.answer_takes.get()).await;
+        if let Some(lie) = self.lie.take() {
+            ends.iter_mut().for_each(|(_, end)| *end = lie);
+        }
+        Ok(ends)
     }
 }
 
@@ -104,6 +113,8 @@ fn bench(dir: &Path, topic: InternalTopic, partitions: i32) -> Bench {
         policy: RefCell::new(Ok(Some("compact".to_owned()))),
         creations: RefCell::default(),
         created: Cell::new(0),
+        lie: Cell::new(None),
+        answer_takes: Cell::default(),
     });
     let settings = TopicLogSettings {
         topic,
@@ -268,6 +279,35 @@ fn reading_to_the_end_waits_for_the_sink_and_tells_when_the_time_is_over() {
 }
 
 #[test]
+fn a_topic_whose_end_went_back_is_read_again_from_its_beginning() {
+    with_records(3, 1, async |bench| {
+        bench.log.start().await.unwrap();
+        bench.brokers.lie.set(Some(2));
+        bench.log.read_to_end(LONG).await.unwrap();
+        bench.log.read_to_end(LONG).await.unwrap();
+        let twice: Vec<_> = in_order(3).into_iter().chain(in_order(3)).collect();
+        assert_eq!(bench.kept.keys(), twice);
+    });
+}
+
+#[test]
+fn records_that_come_while_brokers_say_where_the_end_is_make_no_topic_new() {
+    with_records(3, 1, async |bench| {
+        bench.log.start().await.unwrap();
+        bench.brokers.answer_takes.set(SHORT);
+        let reading = bench.log.read_to_end(LONG);
+        let writing = async {
+            shard::sleep(SHORT / 4).await;
+            written(&bench.log, vec![record("3", 1)]).await;
+        };
+        let (read, ()) = futures_util::future::join(reading, writing).await;
+        read.unwrap();
+        bench.log.read_to_end(LONG).await.unwrap();
+        assert_eq!(bench.kept.keys(), in_order(4));
+    });
+}
+
+#[test]
 fn a_topic_that_is_not_compacted_is_refused_and_unknown_ones_are_trusted() {
     with_records(1, 1, async |bench| {
         *bench.brokers.policy.borrow_mut() = Ok(Some("compact,delete".to_owned()));
@@ -277,7 +317,8 @@ fn a_topic_that_is_not_compacted_is_refused_and_unknown_ones_are_trusted() {
             "{error}"
         );
         let fates = bench.log.append(vec![record("1", 1)]).await;
-        assert!(matches!(fates[..], [Err(LogError::Closed { .. })]));
+        let text = fates[0].as_ref().unwrap_err().to_string();
+        assert!(text.contains("'cleanup.policy=compact'"), "{text}");
     });
     with_records(1, 1, async |bench| {
         *bench.brokers.policy.borrow_mut() = Err(denied());

@@ -90,6 +90,45 @@ impl InternalClient {
     }
 }
 
+/// Clients of the offset topic that a source connector has for itself (`offsets.storage.topic`; Kafka:
+/// `Worker.offsetStoreForRegularSourceTask`): a task's layers, with what an internal topic needs.
+#[derive(Debug, Clone)]
+pub struct ConnectorOffsetClients {
+    /// Creates and describes the topic.
+    pub admin: AdminConfig,
+    /// Writes.
+    pub producer: ProducerConfig,
+    /// Reads, without records of aborted transactions unless the user wants them.
+    pub consumer: ConsumerConfig,
+}
+
+impl ConnectorOffsetClients {
+    /// `worker` and `connector` are raw configurations with references replaced.
+    ///
+    /// # Errors
+    /// All problems together, each under the key that the user wrote.
+    pub fn new(
+        worker: &ConfigMap,
+        connector: &ConfigMap,
+        name: &str,
+    ) -> Result<Self, Vec<ConfigProblem>> {
+        let layers = |kind, client: &str| {
+            Layers::new(kind, worker)
+                .set("client.id", format!("connector-offset-{client}-{name}"))
+                .worker_and_overrides(worker, connector)
+        };
+        let consumer = without_group(layers(ClientKind::Consumer, "consumer"));
+        Ok(Self {
+            admin: layers(ClientKind::Admin, "adminclient").parse(admin_from_config)?,
+            producer: reliable(layers(ClientKind::Producer, "producer"))
+                .parse(producer_from_config)?,
+            consumer: consumer
+                .set_default("isolation.level", "read_committed")
+                .parse(consumer_from_config)?,
+        })
+    }
+}
+
 /// What the producer of an internal topic has in any case (Kafka: `KafkaBasedLog.createProducer`).
 pub(super) fn reliable(layers: Layers) -> Layers {
     layers
@@ -184,6 +223,36 @@ mod tests {
         assert!(!consumer.allow_auto_create_topics);
         let consumer = InternalClient::Configs.consumer(&file, true).unwrap();
         assert_eq!(consumer.isolation, IsolationLevel::ReadCommitted);
+    }
+
+    #[test]
+    fn a_connector_s_own_offset_topic_has_a_task_s_layers() {
+        let worker = worker(&[
+            ("acks", "1"),
+            ("producer.linger.ms", "7"),
+            ("consumer.fetch.max.wait.ms", "70"),
+        ]);
+        let overrides = [
+            ("producer.override.bootstrap.servers", "c:3"),
+            ("producer.override.enable.idempotence", "true"),
+            ("consumer.override.isolation.level", "read_uncommitted"),
+            ("consumer.override.group.id", "g"),
+        ];
+        let entry = |(key, value): (&str, &str)| (key.to_owned(), Some(value.to_owned()));
+        let connector = overrides.map(entry).into_iter().collect();
+        let clients = ConnectorOffsetClients::new(&worker, &connector, "c").unwrap();
+        let producer = clients.producer;
+        assert_eq!(producer.common.client_id, "connector-offset-producer-c");
+        assert_eq!(producer.common.bootstrap_servers, ["c:3"]);
+        assert_eq!((producer.acks, producer.linger.as_millis()), (Acks::All, 7));
+        assert!(!producer.idempotence);
+        let consumer = clients.consumer;
+        assert_eq!(consumer.group_id, None);
+        assert_eq!(consumer.isolation, IsolationLevel::ReadUncommitted);
+        assert_eq!(consumer.fetch_max_wait.as_millis(), 70);
+        assert_eq!(clients.admin.common.bootstrap_servers, ["a:1", "b:2"]);
+        let plain = ConnectorOffsetClients::new(&worker, &ConfigMap::new(), "c").unwrap();
+        assert_eq!(plain.consumer.isolation, IsolationLevel::ReadCommitted);
     }
 
     #[test]

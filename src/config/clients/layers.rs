@@ -91,7 +91,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    fn new(kind: ClientKind, worker: &ConfigMap) -> Self {
+    pub(super) fn new(kind: ClientKind, worker: &ConfigMap) -> Self {
         let mut layers = Self {
             kind,
             entries: IndexMap::new(),
@@ -161,7 +161,7 @@ impl Layers {
         self
     }
 
-    fn worker_and_overrides(self, worker: &ConfigMap, connector: &ConfigMap) -> Self {
+    pub(super) fn worker_and_overrides(self, worker: &ConfigMap, connector: &ConfigMap) -> Self {
         let kind = self.kind;
         self.prefixed(worker, kind.prefix())
             .prefixed(connector, kind.override_prefix())

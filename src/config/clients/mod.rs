@@ -15,7 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub use internal::InternalClient;
+pub use internal::{ConnectorOffsetClients, InternalClient};
 pub(crate) use keys::ssl_keys;
 pub use keys::{ClientKey, Support, def, keys};
 pub use layers::{
