@@ -1,8 +1,8 @@
 //! Black-box tests: they start processes (Apache Kafka, Apache Connect as the oracle, Kafka's own
 //! tools and the `ringmain` binary) and look at files, topics and answers only.
 //!
-//! Nothing here uses the crate's internals; only [`embedded_log`] writes through the library, and
-//! [`differential`], [`schema_registry_java`], [`connect_group`] and [`internal_topics`] run parts of it beside Java's. Kafka 4.3.1 is fetched with Maven on first use, see
+//! Nothing here uses the crate's internals; only [`embedded_log`] writes and [`group_member`] joins through the
+//! library, and [`differential`], [`schema_registry_java`], [`connect_group`] and [`internal_topics`] run parts of it beside Java's. Kafka 4.3.1 is fetched with Maven on first use, see
 //! [`common::kafka`]; without Java or Maven these tests fail, unless `RINGMAIN_SKIP_KAFKA=1`.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -23,6 +23,7 @@ mod differential;
 mod embedded;
 mod embedded_log;
 mod faults;
+mod group_member;
 mod harness;
 mod internal_topics;
 mod metrics;
