@@ -14,7 +14,7 @@ pub(crate) fn ask(kafka: &testbed::Kafka, program: &str, questions: &[Json]) -> 
     let mut java = kafka
         .java(512, "OFF")
         .args(["-Duser.language=en", "-Duser.country=US"])
-        .arg(oracles.join(oracle))
+        .arg(oracle)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
