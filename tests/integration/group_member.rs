@@ -17,6 +17,7 @@ use ringmain::kafka::{GroupEvent, GroupMember, GroupMemberConfig, LossReason};
 use ringmain::shard::{self, RuntimeKind};
 use serde_json::json;
 
+use crate::common::oracle::all_tasks_run;
 use crate::common::{
     ClusterOptions, Kafka, KafkaCluster, PATIENCE, Process, Properties, free_port, heavy, http,
     kafka, pipeline, scratch_dir, wait_for, wait_until,
@@ -290,6 +291,10 @@ fn a_worker_of_apaches_follows_ours_and_gives_work_to_ours_when_it_leads() {
             (answer.status != 409).then_some(answer)
         });
         assert_eq!(created.status, 201, "{}", created.body);
+        // Ours starts nothing, so what it is given has to have its tasks already.
+        wait_until("the connector's task", PATIENCE, || {
+            all_tasks_run(&http::get(&format!("{url}/connectors/{name}/status")).json())
+        });
     }
     let ours = Worker::start(&bootstrap, group, URL);
     wait_until("ours to get some of the work", PATIENCE, || {

@@ -85,7 +85,8 @@ fn take_error(core: &Core, identity: &Identity, sent: Instant, error: ClientErro
         Remedy::Rejoin => {
             // The coordinator waits for this member, so it knows it.
             core.vouch(sent);
-            if core.phase() == Phase::Stable {
+            // Of an earlier generation, it is the rebalance that led to this one.
+            if current && core.phase() == Phase::Stable {
                 core.want_join("group is already rebalancing");
             }
             true

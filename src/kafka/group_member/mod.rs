@@ -27,6 +27,8 @@
 //! * **Answers name their question**: each round has a number, and what answers an earlier one is ignored.
 //! * The queue of events holds at most one of each kind; what a loss overtakes is taken out of it.
 
+mod caller;
+mod contact;
 mod heartbeat;
 mod rounds;
 mod state;
@@ -38,7 +40,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use self::state::{Asked, Core};
+use self::caller::Asked;
+use self::state::Core;
 use crate::clients::{ClientError, CommonClientConfig};
 use crate::shard;
 

@@ -1,18 +1,19 @@
-//! What the parts of a membership share: where it is, its session, what the caller is told and asked.
+//! What the parts of a membership share: where it is, and its session. The coordinator's side of it is in
+//! `contact`, the caller's in `caller`.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::mem::discriminant;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Instant;
 
+use super::caller::Asked;
+use super::contact::Outage;
 use super::{GroupAssignments, GroupEvent, GroupMemberConfig, GroupMetadata, LossReason};
 use crate::clients::ClientError;
 use crate::kafka::cluster::{Cluster, Purpose};
-use crate::kafka::connection::Connection;
-use crate::kafka::group::{GroupCalls, Identity, NO_GENERATION};
+use crate::kafka::group::{Identity, NO_GENERATION};
 use crate::shard::{JoinHandle, Notify};
 
 /// Where a membership is.
@@ -28,56 +29,42 @@ pub(super) enum Phase {
     Stable,
 }
 
-/// What the caller is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    Prepare,
-    Lead,
-}
-
-/// No coordinator can be reached.
-#[derive(Debug, Clone, Copy)]
-struct Outage {
-    since: Instant,
-    told: bool,
-}
-
 /// A membership. The futures in the background hold it, too, until [`Core::stop`].
 pub(super) struct Core {
     pub(super) config: GroupMemberConfig,
     pub(super) cluster: Rc<Cluster>,
-    phase: Cell<Phase>,
-    identity: RefCell<Identity>,
+    pub(super) phase: Cell<Phase>,
+    pub(super) identity: RefCell<Identity>,
     /// When the last request was sent that was answered as to a member.
-    vouched: Cell<Option<Instant>>,
+    pub(super) vouched: Cell<Option<Instant>>,
     /// The caller was told of a generation that is not lost.
-    in_session: Cell<bool>,
-    previous: Cell<Option<i32>>,
-    lost: Cell<bool>,
-    wants_join: Cell<bool>,
-    reason: RefCell<String>,
+    pub(super) in_session: Cell<bool>,
+    pub(super) previous: Cell<Option<i32>>,
+    pub(super) lost: Cell<bool>,
+    pub(super) wants_join: Cell<bool>,
+    pub(super) reason: RefCell<String>,
     /// Counts losses of the generation; rounds and heartbeats of an earlier one end.
-    resets: Cell<u64>,
-    rounds: Cell<u64>,
-    asked: Cell<Option<(Asked, u64)>>,
-    metadata: RefCell<Option<GroupMetadata>>,
-    assignments: RefCell<Option<GroupAssignments>>,
+    pub(super) resets: Cell<u64>,
+    pub(super) rounds: Cell<u64>,
+    pub(super) asked: Cell<Option<(Asked, u64)>>,
+    pub(super) metadata: RefCell<Option<GroupMetadata>>,
+    pub(super) assignments: RefCell<Option<GroupAssignments>>,
     /// At most one of each kind.
-    events: RefCell<VecDeque<GroupEvent>>,
+    pub(super) events: RefCell<VecDeque<GroupEvent>>,
     /// There is an event.
     pub(super) news: Notify,
     /// Something here has changed.
     pub(super) wake: Notify,
-    outage: Cell<Option<Outage>>,
+    pub(super) outage: Cell<Option<Outage>>,
     /// The broker that was the coordinator last.
-    broker: Cell<Option<i32>>,
+    pub(super) broker: Cell<Option<i32>>,
     /// JoinGroup or SyncGroup is under way.
-    in_flight: Cell<bool>,
-    last_poll: Cell<Instant>,
+    pub(super) in_flight: Cell<bool>,
+    pub(super) last_poll: Cell<Instant>,
     /// The member left because of the caller's silence.
-    unpolled: Cell<bool>,
-    over: Cell<bool>,
-    background: RefCell<Vec<JoinHandle<()>>>,
+    pub(super) unpolled: Cell<bool>,
+    pub(super) over: Cell<bool>,
+    pub(super) background: RefCell<Vec<JoinHandle<()>>>,
 }
 
 impl Core {
@@ -197,11 +184,6 @@ impl Core {
         self.last_heartbeat()?.checked_add(timeout)
     }
 
-    fn outage_deadline(&self) -> Option<Instant> {
-        let outage = self.outage.get().filter(|outage| !outage.told)?;
-        outage.since.checked_add(self.config.heartbeat_interval)
-    }
-
     /// Notices what the passing of time has done. To be called first by whoever wakes.
     pub(super) fn look_at_clock(&self) {
         let now = Instant::now();
@@ -209,12 +191,8 @@ impl Core {
         if is_due(self.session_deadline()) {
             self.lose(LossReason::SessionTimeout);
         }
-        if is_due(self.outage_deadline())
-            && let Some(outage) = self.outage.get()
-        {
-            let since = outage.since;
-            self.outage.set(Some(Outage { since, told: true }));
-            self.push(GroupEvent::CoordinatorUnknown { since });
+        if is_due(self.outage_deadline()) {
+            self.tell_outage();
         }
     }
 
@@ -313,227 +291,5 @@ impl Core {
             work.as_mut().poll(cx).map(Some)
         })
         .await
-    }
-
-    // ---- the coordinator
-
-    pub(super) fn calls(&self) -> GroupCalls<'_> {
-        GroupCalls {
-            cluster: &self.cluster,
-            group: &self.config.group_id,
-            instance_id: self.config.group_instance_id.as_deref(),
-        }
-    }
-
-    /// Finds the coordinator and connects.
-    pub(super) async fn find_coordinator(&self) -> Result<(), ClientError> {
-        match self.calls().coordinator().await {
-            Ok(_) => {
-                self.reached();
-                Ok(())
-            }
-            Err(error) => {
-                self.unreached();
-                Err(error)
-            }
-        }
-    }
-
-    /// The open connection to the coordinator that requests go over.
-    pub(super) fn open_connection(&self) -> Option<Rc<Connection>> {
-        let broker = self.broker.get()?;
-        self.cluster.open_connection(broker, Purpose::Coordinator)
-    }
-
-    /// What a call's end says about the coordinator.
-    pub(super) fn note_call<T>(&self, result: &Result<T, ClientError>) {
-        match result {
-            Err(error) if self.calls().note_coordinator(error) => self.unreached(),
-            Ok(_) | Err(ClientError::Api { .. }) => self.reached(),
-            Err(_) => {}
-        }
-    }
-
-    fn reached(&self) {
-        if let Some(broker) = self.calls().known_coordinator() {
-            self.broker.set(Some(broker));
-        }
-        if self.outage.take().is_some() {
-            let others =
-                |event: &GroupEvent| !matches!(event, GroupEvent::CoordinatorUnknown { .. });
-            self.events.borrow_mut().retain(others);
-        }
-    }
-
-    /// An outage begins, or goes on.
-    pub(super) fn unreached(&self) {
-        if self.outage.get().is_none() {
-            let since = Instant::now();
-            self.outage.set(Some(Outage { since, told: false }));
-            self.wake.notify();
-        }
-    }
-
-    fn hang_up(&self, purposes: &[Purpose]) {
-        let Some(broker) = self.broker.get() else {
-            return;
-        };
-        for purpose in purposes {
-            if let Some(connection) = self.cluster.open_connection(broker, *purpose) {
-                connection.close("the membership in the group was lost");
-            }
-        }
-    }
-
-    /// Runs a call that the coordinator may answer late.
-    pub(super) async fn in_flight<T>(&self, call: impl Future<Output = T>) -> T {
-        let _guard = InFlight::new(&self.in_flight);
-        call.await
-    }
-
-    // ---- the caller
-
-    /// Joins soon.
-    pub(super) fn want_join(&self, reason: &str) {
-        tracing::debug!(group = self.config.group_id, reason, "join requested");
-        reason.clone_into(&mut self.reason.borrow_mut());
-        self.wants_join.set(true);
-        self.wake.notify();
-    }
-
-    /// Whether a round may begin.
-    pub(super) fn may_join(&self) -> bool {
-        self.wants_join.get() && !self.unpolled.get()
-    }
-
-    /// Why the member joins.
-    pub(super) fn reason(&self) -> String {
-        self.reason.borrow().clone()
-    }
-
-    /// The next event, which from then on is known to the caller.
-    pub(super) fn next_event(&self) -> Option<GroupEvent> {
-        self.events.borrow_mut().pop_front()
-    }
-
-    fn push(&self, event: GroupEvent) {
-        let mut events = self.events.borrow_mut();
-        events.retain(|other| discriminant(other) != discriminant(&event));
-        events.push_back(event);
-        drop(events);
-        self.news.notify();
-    }
-
-    /// Asks the caller what the member says now; gives that and the number of the round.
-    pub(super) async fn ask_for_metadata(&self) -> (u64, GroupMetadata) {
-        let round = self.rounds.get() + 1;
-        self.rounds.set(round);
-        let (previous, lost) = (self.previous.get(), self.lost.get());
-        self.asked.set(Some((Asked::Prepare, round)));
-        self.push(GroupEvent::Prepare {
-            round,
-            previous,
-            lost,
-        });
-        (round, self.answer(&self.metadata).await)
-    }
-
-    /// Asks the caller, who leads, for assignments.
-    pub(super) async fn ask_for_assignments(
-        &self,
-        round: u64,
-        lead: GroupEvent,
-    ) -> GroupAssignments {
-        self.asked.set(Some((Asked::Lead, round)));
-        self.push(lead);
-        self.answer(&self.assignments).await
-    }
-
-    async fn answer<T>(&self, place: &RefCell<Option<T>>) -> T {
-        loop {
-            let mark = self.wake.mark();
-            if let Some(answer) = place.borrow_mut().take() {
-                return answer;
-            }
-            self.wake.changed_since(mark).await;
-        }
-    }
-
-    /// Whether that was asked and not yet answered. Then it is.
-    pub(super) fn accept(&self, asked: Asked, round: u64) -> bool {
-        self.look_at_clock();
-        let expected = self.asked.get() == Some((asked, round));
-        if expected {
-            self.asked.set(None);
-            self.note_caller();
-        } else {
-            tracing::debug!(
-                ?asked,
-                round,
-                "an answer to a round that is over is ignored"
-            );
-        }
-        expected
-    }
-
-    pub(super) fn take_metadata(&self, metadata: GroupMetadata) {
-        *self.metadata.borrow_mut() = Some(metadata);
-        // What is asked for from now on is for another round.
-        self.wants_join.set(false);
-        self.wake.notify();
-    }
-
-    pub(super) fn take_assignments(&self, assignments: GroupAssignments) {
-        *self.assignments.borrow_mut() = Some(assignments);
-        self.wake.notify();
-    }
-
-    /// The caller did something.
-    pub(super) fn note_caller(&self) {
-        self.last_poll.set(Instant::now());
-    }
-
-    pub(super) fn polled(&self) {
-        self.note_caller();
-        if self.unpolled.replace(false) {
-            self.wake.notify();
-        }
-    }
-
-    fn poll_deadline(&self) -> Option<Instant> {
-        if self.phase.get() == Phase::Unjoined {
-            return None;
-        }
-        let timeout = self.config.rebalance_timeout;
-        self.last_poll.get().checked_add(timeout)
-    }
-
-    /// Whether the caller was silent for too long.
-    pub(super) fn is_poll_overdue(&self) -> bool {
-        self.poll_deadline().is_some_and(|at| at <= Instant::now())
-    }
-
-    /// Gives the membership up until the caller is back; gives as whom to say farewell.
-    pub(super) fn lose_unpolled(&self) -> Identity {
-        let identity = self.identity();
-        self.unpolled.set(true);
-        self.lose(LossReason::PollTimeout);
-        identity
-    }
-}
-
-/// JoinGroup or SyncGroup is under way until this is dropped.
-struct InFlight<'a>(&'a Cell<bool>);
-
-impl<'a> InFlight<'a> {
-    fn new(flag: &'a Cell<bool>) -> Self {
-        flag.set(true);
-        Self(flag)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.set(false);
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Trick {
     Silent,
     /// The answer after a while, in which no other request of the connection is looked at.
     Late(Duration),
+    /// As before, but an error.
+    LateError(Duration, i16),
 }
 
 /// What a coordinator knows and is told to do.
@@ -121,14 +123,16 @@ fn play(trick: Trick, reply: Reply) -> Reply {
         (Trick::Disconnect, _) => Reply::Disconnect,
         (Trick::Silent, _) => Reply::Silent,
         (Trick::Truncate(keep), Reply::Answer(bytes)) => Reply::Truncated(bytes, keep),
-        (Trick::Late(pause), reply) => Reply::Delayed(pause, Box::new(reply)),
+        (Trick::Late(pause) | Trick::LateError(pause, _), reply) => {
+            Reply::Delayed(pause, Box::new(reply))
+        }
         (_, reply) => reply,
     }
 }
 
 fn error_of(trick: &Trick) -> i16 {
     match trick {
-        Trick::Error(code) => *code,
+        Trick::Error(code) | Trick::LateError(_, code) => *code,
         _ => 0,
     }
 }

@@ -141,6 +141,25 @@ fn a_rebalance_that_is_answered_late_during_a_join_does_not_end_it() {
 }
 
 #[test]
+fn a_word_of_the_rebalance_that_led_to_a_generation_begins_no_other() {
+    on_each_runtime(|| async {
+        let (_cluster, coordinator, member) = start(short);
+        go_through(&member, "one").await;
+        coordinator.play(ApiKey::JoinGroup, [Trick::Late(ms(120))]);
+        member.request_join("to be slow");
+        let (round, ..) = prepare(&member).await;
+        let joins = coordinator.joins();
+        member.join(round, metadata("two"));
+        until(|| coordinator.joins() > joins).await;
+        // Asked for before the generation began, answered after.
+        coordinator.play(ApiKey::Heartbeat, [Trick::LateError(ms(230), 27)]);
+        assert_eq!(finish(&member).await.0, 2);
+        quiet(&member, ms(400)).await;
+        assert!(coordinator.heartbeats() > 3);
+    });
+}
+
+#[test]
 fn brokers_out_of_reach_are_told_once_then_the_session_and_the_member_comes_back() {
     on_each_runtime(|| async {
         let (mut cluster, _coordinator, member) = start(|config| {
