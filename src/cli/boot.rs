@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::progress::{Progress, When};
 use super::{Exit, KAFKA_VERSION, print_error, signals};
 use crate::cluster::Cluster;
+use crate::cluster::peers::Peers;
 use crate::config::clients::worker_admin;
 use crate::config::worker::{Log, WorkerConfig};
 use crate::herder::{Herder, HerderHandle};
@@ -56,6 +57,8 @@ pub(super) struct Parts {
     pub(super) shared: Arc<WorkerShared>,
     pub(super) herder: Herder,
     pub(super) cluster: Option<Cluster>,
+    /// For requests that other workers have to answer, in distributed mode.
+    pub(super) peers: Option<Arc<Peers>>,
     /// Where REST listens; bound already.
     pub(super) listeners: RestListeners,
     /// For what is no connector's: the cluster's id, previews.
@@ -79,9 +82,12 @@ impl Booted {
         let found = parts.shard.start(find);
         found.map_err(|_| "the first shard takes no work".to_owned())?;
         let rest = parts.shared.config.rest.clone();
-        let context = RestContext::new(parts.shared, cluster_id, parts.shard)
+        let mut context = RestContext::new(parts.shared, cluster_id, parts.shard)
             .with_metrics(parts.metrics.clone())
             .with_loggers(parts.loggers);
+        if let Some(peers) = parts.peers {
+            context = context.with_peers(peers);
+        }
         let context = Arc::new(context);
         let (listeners, handle) = (parts.listeners, parts.herder.handle());
         let rest = RestServer::start_on(listeners, &rest, handle, Arc::clone(&context))

@@ -97,14 +97,15 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         );
     let names = PluginClasses::new(plugin_names(&plugins)).map_err(|error| error.to_string())?;
     let https = HttpsConfig::of_peers(&config.originals).map_err(|problem| problem.to_string())?;
-    let peers = Peers::new(https);
+    let peers = Arc::new(Peers::new(https));
     let cluster = Cluster::start(cluster, queue.cluster_events()).map_err(|e| e.to_string())?;
+    let active_topics = ActiveTopics::telling(queue.topic_news());
     let shared = Arc::new(WorkerShared {
         config: config.clone(),
         providers: file.providers,
         plugins,
         offsets: cluster.offsets(),
-        active_topics: ActiveTopics::default(),
+        active_topics: active_topics.clone(),
         log: Box::new(KafkaAccess),
         lease,
     });
@@ -114,8 +115,9 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
     let worker = Worker::new(Arc::clone(&shared), shards, metrics.clone());
     let connections = Connections {
         cluster: cluster.handle(),
-        peers: peer_caller(peers, &distributed, &queue)?,
+        peers: peer_caller(Arc::clone(&peers), &distributed, &queue)?,
         loggers: Arc::clone(&loggers),
+        active_topics,
     };
     let me = (worker_id, listeners.url());
     let machine = machine_settings(me, &worker, &distributed, names)?;
@@ -127,6 +129,7 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         shared,
         herder,
         cluster: Some(cluster),
+        peers: Some(peers),
         listeners,
         shard,
         metrics,
@@ -141,7 +144,7 @@ fn texts(problems: &[ConfigProblem]) -> String {
 
 /// The thread that asks the leader.
 fn peer_caller(
-    peers: Peers,
+    peers: Arc<Peers>,
     distributed: &DistributedConfig,
     queue: &HerderQueue,
 ) -> Result<PeerCaller, String> {

@@ -164,6 +164,7 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         shared,
         herder,
         cluster: None,
+        peers: None,
         listeners,
         shard,
         metrics,

@@ -17,6 +17,7 @@ use super::standalone::{Machine, Output, Reply, Request, RequestId};
 use crate::api::ConfigMap;
 use crate::cluster::{self, ClusterEvent};
 use crate::shard;
+use crate::storage::TopicNews;
 use crate::task::InstanceState;
 use crate::worker::{
     EventSink, Instance, InstanceEvent, InstanceId, OffsetsAnswer, OffsetsError, OffsetsJob,
@@ -30,6 +31,8 @@ const QUEUE: usize = 16 << 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// See [`HerderSettings::stall_after`].
 const STALL_AFTER: Duration = Duration::from_secs(10);
+/// How long a reset of topics may wait for the herder.
+const RESET_LIMIT: Duration = Duration::from_secs(5);
 /// Wait on a shard before a full queue is tried again.
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -43,6 +46,8 @@ pub(super) enum Message {
     Offsets(RequestId, Box<OffsetsDone>),
     /// Something that the cluster's thread tells.
     Cluster(Box<ClusterEvent>),
+    /// What became of a connector's topics here.
+    Topics(Box<TopicsMessage>),
     /// What the leader answered to a request of this worker's own.
     Peer(Token, Result<(), Box<PeerError>>),
     ShutDown,
@@ -53,6 +58,14 @@ pub(super) enum Message {
 pub(super) struct OffsetsDone {
     name: String,
     result: Result<OffsetsAnswer, OffsetsError>,
+}
+
+/// What became of a connector's topics on this worker.
+#[derive(Debug)]
+pub(super) struct TopicsMessage {
+    pub(super) connector: String,
+    /// The task and the topic that it used; `None` for a reset.
+    pub(super) used: Option<(u32, String)>,
 }
 
 /// Settings of the herder.
@@ -102,6 +115,24 @@ impl HerderQueue {
                 _ => Ok(()),
             }
         })
+    }
+
+    /// Where the use of topics is told, from shards and from REST.
+    pub fn topic_news(&self) -> impl Fn(TopicNews<'_>) + Send + Sync + 'static {
+        let sender = self.sender.clone();
+        move |news| {
+            let (connector, used) = match news {
+                TopicNews::Reset(connector) => (connector, None),
+                TopicNews::Used(used) => (used.connector, Some((used.task, used.topic.to_owned()))),
+            };
+            let connector = connector.to_owned();
+            let message = Message::Topics(Box::new(TopicsMessage { connector, used }));
+            match news {
+                // REST's handlers may wait; without a herder nobody does.
+                TopicNews::Reset(_) => drop(sender.send_timeout(message, RESET_LIMIT)),
+                TopicNews::Used(_) => deliver(sender.clone(), message),
+            }
+        }
     }
 
     /// Where answers of the leader go.
@@ -265,6 +296,7 @@ impl Driver {
                 self.plane.offsets_done(request, &done.name, done.result);
             }
             Message::Cluster(event) => self.plane.cluster(*event),
+            Message::Topics(news) => self.plane.topics(*news),
             Message::Peer(token, result) => {
                 self.plane
                     .peer_answered(token, result.map_err(|error| *error));

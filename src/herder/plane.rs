@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::distributed::{Link, PeerError, Token};
+use super::driver::TopicsMessage;
 use super::standalone::{Machine, Output, Request, RequestId};
 use crate::cluster::ClusterEvent;
 use crate::worker::{InstanceEvent, InstanceId, OffsetsAnswer, OffsetsError};
@@ -46,6 +47,13 @@ impl Plane {
     pub(super) fn cluster(&mut self, event: ClusterEvent) {
         if let Self::Distributed(link) = self {
             link.cluster(event);
+        }
+    }
+
+    /// A connector's topics were used or reset here. There is nobody to tell in standalone mode.
+    pub(super) fn topics(&mut self, news: TopicsMessage) {
+        if let Self::Distributed(link) = self {
+            link.topics(&news.connector, news.used.as_ref());
         }
     }
 

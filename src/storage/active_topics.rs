@@ -16,8 +16,17 @@ pub struct TopicUse<'a> {
     pub topic: &'a str,
 }
 
-/// Told of first uses, on the shard of the task: it must not block.
-type Told = dyn Fn(TopicUse<'_>) + Send + Sync;
+/// What becomes of a connector's topics on this worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicNews<'a> {
+    /// One was used; told on the shard of the task.
+    Used(TopicUse<'a>),
+    /// Those of this connector were reset; told on whatever thread asked for it.
+    Reset(&'a str),
+}
+
+/// Told of news: it must not block.
+type Told = dyn Fn(TopicNews<'_>) + Send + Sync;
 
 /// Topics by connector, from the first record of each. Clones share them; used from any thread.
 #[derive(Debug, Clone, Default)]
@@ -40,9 +49,9 @@ impl std::fmt::Debug for Inner {
 }
 
 impl ActiveTopics {
-    /// Topics whose first use by a connector, and the first after each reset, is told to `told`: in
-    /// distributed mode, other workers hear of it. `told` is called on the task's shard and must not block.
-    pub fn telling(told: impl Fn(TopicUse<'_>) + Send + Sync + 'static) -> Self {
+    /// Topics whose first use by a connector, the first after each reset, and resets are told to `told`: in
+    /// distributed mode, other workers hear of it.
+    pub fn telling(told: impl Fn(TopicNews<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner {
             told: Some(Box::new(told)),
             ..Inner::default()
@@ -58,8 +67,30 @@ impl ActiveTopics {
 
     /// Forgets a connector's topics. They come back with the next record of each.
     pub fn reset(&self, connector: &str) {
+        self.topics().remove(connector);
+        self.0.resets.fetch_add(1, Ordering::Release);
+        if let Some(told) = &self.0.told {
+            told(TopicNews::Reset(connector));
+        }
+    }
+
+    /// A worker of the cluster, this one or another, says that a connector uses a topic.
+    pub fn learn(&self, connector: &str, topic: &str) {
         let mut topics = self.topics();
-        topics.remove(connector);
+        let known = topics.entry(connector.into()).or_default();
+        known.insert(topic.into());
+    }
+
+    /// A worker of the cluster says that a topic of a connector was reset.
+    pub fn forget(&self, connector: &str, topic: &str) {
+        let mut topics = self.topics();
+        if let Some(known) = topics.get_mut(connector) {
+            known.remove(topic);
+            if known.is_empty() {
+                topics.remove(connector);
+            }
+        }
+        drop(topics);
         self.0.resets.fetch_add(1, Ordering::Release);
     }
 
@@ -84,7 +115,7 @@ impl ActiveTopics {
             known.insert(used.topic.into())
         };
         if let Some(told) = self.0.told.as_ref().filter(|_| is_new) {
-            told(used);
+            told(TopicNews::Used(used));
         }
     }
 
@@ -186,8 +217,13 @@ mod tests {
     fn the_first_use_of_a_topic_is_told_once_and_once_more_after_a_reset() {
         let told = Arc::new(Mutex::new(Vec::new()));
         let hears = Arc::clone(&told);
-        let topics = ActiveTopics::telling(move |used| {
-            let text = format!("{}-{} {}", used.connector, used.task, used.topic);
+        let topics = ActiveTopics::telling(move |news| {
+            let text = match news {
+                TopicNews::Used(used) => {
+                    format!("{}-{} {}", used.connector, used.task, used.topic)
+                }
+                TopicNews::Reset(connector) => format!("reset {connector}"),
+            };
             hears.lock().unwrap().push(text);
         });
         let (mut first, mut second) = (topics.tracker("a", 0), topics.tracker("a", 1));
@@ -200,7 +236,29 @@ mod tests {
         topics.reset("a");
         second.used(&t);
         first.used(&t);
-        assert_eq!(told.lock().unwrap()[2..], ["a-1 t"]);
+        assert_eq!(told.lock().unwrap()[2..], ["reset a", "a-1 t"]);
+    }
+
+    #[test]
+    fn what_other_workers_say_is_known_and_not_told_again() {
+        let told = Arc::new(Mutex::new(0));
+        let hears = Arc::clone(&told);
+        let topics = ActiveTopics::telling(move |_| *hears.lock().unwrap() += 1);
+        let mut tracker = topics.tracker("a", 0);
+        let topic: Rc<str> = "t".into();
+        topics.learn("a", "t");
+        tracker.used(&topic);
+        assert_eq!(
+            (topics.of("a"), *told.lock().unwrap()),
+            (vec!["t".to_owned()], 0)
+        );
+        topics.forget("a", "t");
+        assert!(topics.of("a").is_empty());
+        tracker.used(&topic);
+        assert_eq!(
+            (topics.of("a"), *told.lock().unwrap()),
+            (vec!["t".to_owned()], 1)
+        );
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod java_map;
 pub(crate) mod offset_key;
 mod offset_store;
 
-pub use active_topics::{ActiveTopics, TopicTracker, TopicUse};
+pub use active_topics::{ActiveTopics, TopicNews, TopicTracker, TopicUse};
 pub use backing::{
     ConnectorOffsetStore, ConnectorOffsetTopics, OffsetBackingStore, OffsetEntry, OffsetTopics,
     WriteGate,

@@ -11,8 +11,10 @@ use super::protocol::{
 use super::{Machine, Now, Record, Settings};
 use crate::cluster::topic_log::LogRecord;
 use crate::cluster::{ClusterBusy, ClusterEvent, ClusterHandle, GroupNews, Outcome};
+use crate::distributed::status_topic::{StatusDecoder, StatusRecord};
 use crate::herder::standalone::{self, Request, RequestId};
 use crate::logging::{Level, Loggers};
+use crate::storage::ActiveTopics;
 use crate::worker::{InstanceEvent, InstanceId, OffsetsAnswer, OffsetsError};
 
 /// How long a step of a change of the config topic may take.
@@ -31,6 +33,8 @@ pub struct Connections {
     pub peers: PeerCaller,
     /// Levels that the whole cluster changes.
     pub loggers: Arc<Loggers>,
+    /// Topics that connectors use.
+    pub active_topics: ActiveTopics,
 }
 
 /// A machine with its connections.
@@ -43,6 +47,8 @@ pub(in crate::herder) struct Link {
     /// Which of the member's questions the machine is answering.
     prepare_round: u64,
     lead_round: u64,
+    /// Reads what statuses say about topics.
+    statuses: StatusDecoder,
     failure: Option<String>,
 }
 
@@ -90,6 +96,7 @@ impl Link {
             pulse: now.at,
             prepare_round: 0,
             lead_round: 0,
+            statuses: StatusDecoder::default(),
             failure: None,
         }
     }
@@ -133,8 +140,9 @@ impl Link {
         let now = now();
         if now.at >= self.pulse + PULSE {
             self.pulse = now.at;
-            // A thread that takes nothing now hears of it the next time.
-            drop(self.connections.cluster.herder_is_alive());
+            if let Err(error) = self.connections.cluster.herder_is_alive() {
+                tracing::debug!(%error, "the group member did not hear from the herder");
+            }
         }
         self.machine.tick(now);
     }
@@ -143,6 +151,36 @@ impl Link {
     pub(in crate::herder) fn close(&mut self) {
         if self.connections.cluster.stop(CLOSE_LIMIT).is_err() {
             tracing::warn!("the thread that talks to Kafka is stuck; it ends with the process");
+        }
+    }
+
+    /// A connector's topic was used by a task here, or its topics were reset.
+    pub(in crate::herder) fn topics(&mut self, connector: &str, used: Option<&(u32, String)>) {
+        match used {
+            Some((task, topic)) => self.machine.topic_used(connector, *task, topic, now()),
+            None => self.machine.topics_reset(connector, now()),
+        }
+    }
+
+    /// What the status topic says about topics is what REST and the tasks here go by.
+    fn learn_topics(&mut self, records: &[LogRecord]) {
+        let topics = &self.connections.active_topics;
+        for record in records {
+            let decoded = self
+                .statuses
+                .decode(record.key.as_deref(), record.value.as_deref());
+            let Ok(StatusRecord::Topic {
+                topic,
+                connector,
+                status,
+            }) = decoded
+            else {
+                continue;
+            };
+            match status {
+                Some(_) => topics.learn(&connector, &topic),
+                None => topics.forget(&connector, &topic),
+            }
         }
     }
 
@@ -158,7 +196,10 @@ impl Link {
         match event {
             ClusterEvent::ConfigRecords(list) => machine.config_records(records(&list), now),
             ClusterEvent::ConfigStarted => machine.config_started(now),
-            ClusterEvent::StatusRecords(list) => machine.status_records(records(&list), now),
+            ClusterEvent::StatusRecords(list) => {
+                machine.status_records(records(&list), now);
+                self.learn_topics(&list);
+            }
             ClusterEvent::StatusStarted => machine.status_started(now),
             ClusterEvent::OffsetsStarted => machine.offsets_started(now),
             ClusterEvent::ConfigReadToEnd { token, result } => {

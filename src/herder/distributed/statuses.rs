@@ -9,7 +9,7 @@ use super::config_log::Record;
 use super::machine::{Machine, Now};
 use super::protocol::{Output, Token, WriteError};
 use super::work::Item;
-use crate::distributed::status_topic::{State, Status, StatusOf, StatusWrite};
+use crate::distributed::status_topic::{State, Status, StatusOf, StatusWrite, TopicStatus};
 use crate::distributed::{ConnectorTaskId, TopicRecord};
 
 /// Wait before a status that could not be written is tried again.
@@ -102,6 +102,36 @@ impl Machine {
         let token = self.token();
         self.outputs.push(Output::Status(token, record));
         self.statuses.sent.insert(token, Sent::Other);
+    }
+
+    /// A task of a connector used a topic for the first time, as far as this worker knows.
+    pub fn topic_used(&mut self, connector: &str, task: u32, topic: &str, now: Now) {
+        self.now = now;
+        if self.status.topic(connector, topic).is_none() {
+            let used = TopicStatus {
+                topic: topic.to_owned(),
+                connector: connector.into(),
+                task: i32::try_from(task).unwrap_or(i32::MAX),
+                discover_timestamp: now.wall_ms,
+            };
+            self.append_status(used.encode());
+        }
+        self.go_on();
+    }
+
+    /// A connector's topics are to be forgotten by all workers.
+    pub fn topics_reset(&mut self, connector: &str, now: Now) {
+        self.now = now;
+        self.forget_topics(connector);
+        self.go_on();
+    }
+
+    pub(super) fn forget_topics(&mut self, connector: &str) {
+        let topics = self.status.topics(connector);
+        let removals = topics.map(|used| TopicStatus::removal(connector, &used.topic));
+        for removal in removals.collect::<Vec<_>>() {
+            self.append_status(removal);
+        }
     }
 
     /// What became of [`Output::Status`].

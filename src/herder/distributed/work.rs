@@ -167,7 +167,7 @@ impl Machine {
         if !ours {
             match live {
                 true => self.stop(item),
-                false => drop(self.work.slots.remove(item)),
+                false => self.give_place_up(item),
             }
             return;
         }
@@ -177,6 +177,15 @@ impl Machine {
             self.stop(item);
         } else if !live && slot.wanted && self.group.may_start(slot.not_before) {
             self.start(item);
+        }
+    }
+
+    /// Nothing of it runs here any more. With a deleted connector its topics are forgotten.
+    fn give_place_up(&mut self, item: &Item) {
+        self.work.slots.remove(item);
+        let deleted = !self.config.contains(&item.connector);
+        if deleted && self.work.of_connector(&item.connector).next().is_none() {
+            self.forget_topics(&item.connector);
         }
     }
 
