@@ -14,6 +14,9 @@ use crate::distributed::internal_topics::InternalTopic;
 use crate::distributed::protocol::PROTOCOL_TYPE;
 use crate::kafka::GroupMemberConfig;
 
+/// Between heartbeats, where the file says nothing. Kafka has 3 s; but a worker hears by its heartbeats that
+/// another one is gone, and they cost next to nothing.
+const HEARTBEAT: Duration = Duration::from_millis(500);
 /// `exactly.once.source.support`.
 const EXACTLY_ONCE: &str = "exactly.once.source.support";
 
@@ -125,7 +128,10 @@ fn group(
         protocol_type: PROTOCOL_TYPE,
         session_timeout: ms("session.timeout.ms")?,
         rebalance_timeout: ms("rebalance.timeout.ms")?,
-        heartbeat_interval: ms("heartbeat.interval.ms")?,
+        heartbeat_interval: match parsed.is_set("heartbeat.interval.ms") {
+            true => ms("heartbeat.interval.ms")?,
+            false => HEARTBEAT,
+        },
         group_instance_id: None,
     })
 }

@@ -254,7 +254,8 @@ fn group() -> ConfigDef {
         high(ms("session.timeout.ms", 10_000)).doc("Silence after which a worker is given up."),
         high(ms("rebalance.timeout.ms", 60_000))
             .doc("How long workers may take to join a rebalance."),
-        high(ms("heartbeat.interval.ms", 3000)).doc("Time between heartbeats."),
+        high(ms("heartbeat.interval.ms", 3000))
+            .doc("Time between heartbeats; 500 where the file does not set it, since a worker hears by them of others that are gone."),
         high(ConfigKey::string("exactly.once.source.support"))
             .default("disabled")
             .validator(Validator::one_of_ignore_case([

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
@@ -13,16 +13,31 @@ use crate::clients::{ApiErrorKind, ClientError};
 use crate::kafka::cluster::Purpose;
 use crate::kafka::group::{Identity, NO_GENERATION, Remedy, remedy};
 
-/// Heartbeats at `heartbeat.interval.ms` while there is a generation, at once when the connection to the
-/// coordinator has ended, and after a pause where one failed.
+/// Interval of heartbeats for a while after a round. Another one often follows, as what a member gave up is
+/// handed out in the next, and it is by a heartbeat that the others hear of it.
+const QUICK: Duration = Duration::from_millis(50);
+/// How long that while is.
+const QUICK_FOR: Duration = Duration::from_secs(4);
+
+/// Heartbeats at `heartbeat.interval.ms` while there is a generation and more often in its first seconds,
+/// at once when the connection to the coordinator has ended, and after a pause where one failed.
 pub(super) async fn run(core: Rc<Core>) {
-    let interval = core.config.heartbeat_interval;
+    let mut interval = core.config.heartbeat_interval;
     let mut next = Instant::now() + interval;
     let mut failures = 0;
+    let (mut generation, mut since) = (NO_GENERATION, Instant::now());
     while !core.is_over() {
         let mark = core.wake.mark();
         core.look_at_clock();
         let identity = core.identity();
+        if identity.generation != generation {
+            (generation, since) = (identity.generation, Instant::now());
+            next = next.min(since + QUICK);
+        }
+        interval = match since.elapsed() < QUICK_FOR {
+            true => QUICK.min(core.config.heartbeat_interval),
+            false => core.config.heartbeat_interval,
+        };
         if identity.generation == NO_GENERATION {
             core.wake.changed_since(mark).await;
             next = Instant::now() + interval;
