@@ -315,7 +315,10 @@ fn a_compacted_topic_is_read_to_its_end_though_records_are_gone() {
     let Some(kafka) = kafka() else { return };
     let _heavy = heavy();
     let options = ClusterOptions {
-        settings: Properties::new().set("log.cleaner.backoff.ms", "100"),
+        settings: Properties::new()
+            .set("log.cleaner.enable", "true")
+            .set("log.cleaner.dedupe.buffer.size", "10485760")
+            .set("log.cleaner.backoff.ms", "100"),
         ..ClusterOptions::default()
     };
     let cluster = KafkaCluster::start(kafka, &options);

@@ -29,11 +29,12 @@ type End = (TopicPartition, i64);
 pub(super) async fn run(inner: Rc<Inner>) {
     let mut wait = FAILED;
     while inner.phase.get() != Phase::Closed {
-        let rewinds = inner.rewinds.get();
         match inner.clients.consumer.poll(POLL).await {
             Ok(Polled::Records(all)) => {
                 wait = FAILED;
                 inner.reading_error.replace(None);
+                // A seek while the poll waited was heeded by it; one from now on makes these stale.
+                let rewinds = inner.rewinds.get();
                 for fetched in &all {
                     inner.deliver(fetched, rewinds).await;
                 }
