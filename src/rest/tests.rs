@@ -210,7 +210,7 @@ impl Drop for Fixture {
     fn drop(&mut self) {
         let herder = self.herder.take().unwrap();
         herder.handle().shut_down();
-        assert!(herder.join(), "a clean stop");
+        assert!(herder.join().clean, "a clean stop");
         if let Some(server) = self.server.take() {
             server.stop();
         }

@@ -186,11 +186,10 @@ impl Machine {
 
     /// Lets a request of another worker in or not (Kafka: `requestNotSignedProperly`).
     fn verify(&self, request: &Request) -> Result<(), Refusal> {
-        let signature = match request {
-            Request::PutTaskConfigs { signature, .. } | Request::Fence { signature, .. } => {
-                signature
-            }
-            _ => return Ok(()),
+        let (Request::PutTaskConfigs { signature, .. } | Request::Fence { signature, .. }) =
+            request
+        else {
+            return Ok(());
         };
         let snapshot = self.config.snapshot();
         let verification = Verification {

@@ -18,9 +18,9 @@ use crate::herder::{
     ConnectorInfo, ConnectorState, ConnectorStateInfo, HerderError, Limits, RunsOn, TaskState, stub,
 };
 use crate::plugins::Plugins;
-use crate::rest::RestServer;
 use crate::rest::front::FrontSettings;
 use crate::rest::tests::{Answer, Parts, connect, context, exchange};
+use crate::rest::{RestListeners, RestServer};
 use crate::shard::Shards;
 
 const JSON_BODY: &str = "Content-Type: application/json\r\n";
@@ -66,7 +66,9 @@ impl FakeWorker {
         });
         let context = context(shared, &shards.handles()[0]).with_peers(Arc::new(Peers::new(https)));
         let settings = FrontSettings::default();
-        let server = RestServer::start_with(&rest, herder, Arc::new(context), settings);
+        let listeners = RestListeners::bind(&rest).unwrap();
+        let context = Arc::new(context);
+        let server = RestServer::start_with(listeners, &rest, herder, context, settings);
         let server = server.unwrap();
         let scheme = match rest.https {
             Some(_) => "https",
@@ -132,7 +134,7 @@ fn info_of(name: &str, config: ConfigMap) -> ConnectorInfo {
         name: name.to_owned(),
         config,
         tasks: Vec::new(),
-        kind: ConnectorKind::Source,
+        kind: Some(ConnectorKind::Source),
     }
 }
 
@@ -304,7 +306,7 @@ fn flags_of_a_restart_go_on_and_the_states_name_their_workers() {
             hanging: None,
         })
         .collect(),
-        kind: ConnectorKind::Source,
+        kind: Some(ConnectorKind::Source),
     };
     let [of_worker, of_leader] = urls();
     let leader = FakeWorker::start("", &of_leader, Limits::default(), move |_| {

@@ -3,19 +3,20 @@
 use std::time::{Duration, Instant};
 
 use super::group::{Group, Member, SESSION};
+use super::lifecycle::idle;
 use crate::common::lines::{Feeder, Tally, append_lines};
 use crate::common::pipeline::{file_sink, file_source};
 use crate::common::{PATIENCE, heavy, kafka, scratch_dir, wait_for, wait_until};
 
 /// A file that is fed while it is read, through a topic, into a file.
-struct Flow {
+pub(super) struct Flow {
     dir: tempfile::TempDir,
     topic: String,
     feeder: Option<Feeder>,
 }
 
 impl Flow {
-    fn start(group: &Group, workers: &[Member], name: &str) -> Self {
+    pub(super) fn start(workers: &[Member], name: &str) -> Self {
         let dir = scratch_dir(name);
         let topic = format!("{name}-lines");
         let input = dir.path().join("in");
@@ -23,7 +24,6 @@ impl Flow {
         let feeder = Feeder::start(&input, 100, 500);
         workers[0].put(&file_source("flow-source", &input, &topic));
         workers[0].put(&file_sink("flow-sink", &dir.path().join("out"), &topic));
-        let _ = group;
         workers[0].wait_until_running("flow-source", 1);
         workers[0].wait_until_running("flow-sink", 1);
         Self {
@@ -33,7 +33,7 @@ impl Flow {
         }
     }
 
-    fn of_topic(&self, group: &Group) -> Tally {
+    fn of_topic(&self, group: &Group<'_>) -> Tally {
         let mut tally = Tally::default();
         for value in group.cluster().client().read_values(&self.topic) {
             tally.add(&value);
@@ -48,7 +48,7 @@ impl Flow {
     }
 
     /// Stops the feeder and waits for every line in the topic and in the file.
-    fn finish(&mut self, group: &Group) -> (Tally, Tally, u64) {
+    pub(super) fn finish(&mut self, group: &Group<'_>) -> (Tally, Tally, u64) {
         let count = self.feeder.take().unwrap().finish();
         wait_until("all lines in the topic", PATIENCE, || {
             self.of_topic(group).distinct() >= count
@@ -64,7 +64,7 @@ impl Flow {
 }
 
 /// Which of the workers runs a connector's task.
-fn owner_of(workers: &[Member], asked: &Member, connector: &str) -> usize {
+pub(super) fn owner_of(workers: &[Member], asked: &Member, connector: &str) -> usize {
     wait_for("the owner of a task", PATIENCE, || {
         let status = asked.status(connector);
         let task = &status["tasks"][0];
@@ -81,40 +81,68 @@ fn a_rolling_restart_loses_and_doubles_nothing() {
     let _heavy = heavy();
     let group = Group::new(kafka, "dist-rolling");
     let mut workers = group.start_all(3);
-    let mut flow = Flow::start(&group, &workers, "dist-rolling");
-    for at in 0..workers.len() {
-        let port = workers[at].port();
-        workers[at].stop_cleanly();
-        workers[at] = group.launch_on(port);
-        workers[at].wait_until_healthy();
-        workers[at].wait_until_running("flow-source", 1);
-        workers[at].wait_until_running("flow-sink", 1);
+    let mut flow = Flow::start(&workers, "dist-rolling");
+    for worker in &mut workers {
+        let port = worker.port();
+        worker.stop_cleanly();
+        *worker = group.launch_on(port);
+        worker.wait_until_healthy();
+        worker.wait_until_running("flow-source", 1);
+        worker.wait_until_running("flow-sink", 1);
     }
     let (topic, file, count) = flow.finish(&group);
     assert_eq!(topic.duplicates(), 0, "of {count} lines in the topic");
     assert_eq!(file.duplicates(), 0, "of {count} lines in the file");
 }
 
-#[test]
-fn the_work_of_a_killed_worker_goes_on_elsewhere_soon_after_its_session() {
+/// Kills the worker that leads, or one that does not.
+fn kill_one(name: &str, the_leader: bool) {
     let Some(kafka) = kafka() else { return };
     let _heavy = heavy();
-    let group = Group::new(kafka, "dist-kill");
+    let group = Group::new(kafka, name);
     let workers = group.start_all(3);
-    let mut flow = Flow::start(&group, &workers, "dist-kill");
-    let victim = owner_of(&workers, &workers[0], "flow-source");
+    let mut flow = Flow::start(&workers, name);
+    // So that every worker has something to lose.
+    for number in 0..3 {
+        let connector = format!("{name}-idle-{number}");
+        workers[0].put(&idle(&connector, 1));
+        workers[0].wait_until_running(&connector, 1);
+    }
+    let victim = workers
+        .iter()
+        .position(|worker| worker.leads() == the_leader)
+        .unwrap();
     let asked = &workers[(victim + 1) % 3];
     workers[victim].kill();
     let killed = Instant::now();
-    wait_for("the source elsewhere", PATIENCE, || {
-        let task = &asked.status("flow-source")["tasks"][0];
-        let moved =
-            task["state"] == "RUNNING" && task["worker_id"] != workers[victim].id().as_str();
-        moved.then_some(())
-    });
-    eprintln!("moved {:?} after the kill", killed.elapsed());
+    let names: Vec<String> = (0..3)
+        .map(|number| format!("{name}-idle-{number}"))
+        .collect();
+    let names = names
+        .iter()
+        .map(String::as_str)
+        .chain(["flow-source", "flow-sink"]);
+    for connector in names {
+        wait_until(&format!("{connector} elsewhere"), PATIENCE, || {
+            let status = asked.status(connector);
+            let runs = |part: &serde_json::Value| {
+                part["state"] == "RUNNING" && part["worker_id"] != workers[victim].id().as_str()
+            };
+            runs(&status["connector"]) && runs(&status["tasks"][0])
+        });
+    }
     assert!(killed.elapsed() < SESSION + Duration::from_secs(30));
     flow.finish(&group);
+}
+
+#[test]
+fn the_work_of_a_killed_leader_goes_on_elsewhere_soon_after_its_session() {
+    kill_one("dist-kill-leader", true);
+}
+
+#[test]
+fn the_work_of_a_killed_follower_goes_on_elsewhere_soon_after_its_session() {
+    kill_one("dist-kill-follower", false);
 }
 
 #[test]
@@ -123,7 +151,7 @@ fn one_worker_goes_on_when_two_of_three_are_killed() {
     let _heavy = heavy();
     let group = Group::new(kafka, "dist-kill-two");
     let workers = group.start_all(3);
-    let mut flow = Flow::start(&group, &workers, "dist-kill-two");
+    let mut flow = Flow::start(&workers, "dist-kill-two");
     let source = owner_of(&workers, &workers[0], "flow-source");
     let sink = owner_of(&workers, &workers[0], "flow-sink");
     let survivor = (0..3).find(|at| *at != source && *at != sink).unwrap();
@@ -150,7 +178,7 @@ fn a_worker_that_was_frozen_for_longer_than_its_session_writes_nothing_when_it_w
     let _heavy = heavy();
     let group = Group::new(kafka, "dist-zombie");
     let workers = group.start_all(2);
-    let mut flow = Flow::start(&group, &workers, "dist-zombie");
+    let mut flow = Flow::start(&workers, "dist-zombie");
     let zombie = owner_of(&workers, &workers[0], "flow-source");
     let other = &workers[1 - zombie];
     workers[zombie].freeze();

@@ -22,9 +22,9 @@ pub(crate) const SESSION: Duration = Duration::from_secs(6);
 const STOP_LIMIT: Duration = Duration::from_secs(40);
 
 /// What the workers of a cluster have in common.
-pub(crate) struct Group {
+pub(crate) struct Group<'a> {
     kafka: &'static Kafka,
-    cluster: &'static KafkaCluster,
+    cluster: &'a KafkaCluster,
     name: String,
     more: Properties,
 }
@@ -36,12 +36,17 @@ pub(crate) struct Member {
     _dir: TempDir,
 }
 
-impl Group {
+impl<'a> Group<'a> {
     /// A group of its own on the shared brokers.
     pub(crate) fn new(kafka: &'static Kafka, name: &str) -> Self {
+        Self::on(kafka, kafka.shared_cluster(), name)
+    }
+
+    /// A group on these brokers.
+    pub(crate) fn on(kafka: &'static Kafka, cluster: &'a KafkaCluster, name: &str) -> Self {
         Self {
             kafka,
-            cluster: kafka.shared_cluster(),
+            cluster,
             name: name.to_owned(),
             more: Properties::new(),
         }
@@ -53,7 +58,7 @@ impl Group {
         self
     }
 
-    pub(crate) fn cluster(&self) -> &'static KafkaCluster {
+    pub(crate) fn cluster(&self) -> &'a KafkaCluster {
         self.cluster
     }
 
@@ -118,8 +123,21 @@ impl Group {
         members
     }
 
+    /// Starts so many workers of Apache's and waits until all are in the group.
+    pub(crate) fn start_apaches(&self, count: usize) -> Vec<Member> {
+        let members: Vec<Member> = (0..count).map(|_| self.launch_apache()).collect();
+        members.iter().for_each(Member::wait_until_healthy);
+        members
+    }
+
     /// Starts a worker of Apache's and waits until it is in the group.
     pub(crate) fn start_apache(&self) -> Member {
+        let member = self.launch_apache();
+        member.wait_until_healthy();
+        member
+    }
+
+    fn launch_apache(&self) -> Member {
         let dir = scratch_dir("distributed-oracle");
         let port = free_port();
         let settings = self
@@ -130,13 +148,11 @@ impl Group {
         java.arg("org.apache.kafka.connect.cli.ConnectDistributed")
             .arg(settings.write(&dir.path().join("worker.properties")));
         let process = Process::spawn("oracle", java, dir.path());
-        let member = Member {
+        Member {
             process,
             port,
             _dir: dir,
-        };
-        member.wait_until_healthy();
-        member
+        }
     }
 }
 
@@ -156,6 +172,21 @@ impl Member {
 
     pub(crate) fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Whether it leads the group, as one of ours logs it when it has joined.
+    pub(crate) fn leads(&self) -> bool {
+        let log = self.process.output();
+        let joined = log
+            .lines()
+            .rfind(|line| line.contains("joined the group group="));
+        joined.is_some_and(|line| {
+            let field = |name: &str| {
+                let start = line.find(name)? + name.len();
+                line[start..].split('"').next()
+            };
+            field("member=\"").is_some() && field("member=\"") == field("leader=\"")
+        })
     }
 
     pub(crate) fn wait_until_healthy(&self) {

@@ -1,60 +1,133 @@
 //! Groups of Apache's workers and ours, and clusters that go from one to the other and back.
 
-use super::group::Group;
+use super::group::{Group, Member};
 use crate::common::lines::{Tally, append_lines};
-use crate::common::pipeline::{file_sink, file_source};
-use crate::common::{PATIENCE, heavy, kafka, scratch_dir, wait_until};
+use crate::common::pipeline::{BYTES, file_sink, file_source};
+use crate::common::{PATIENCE, Properties, heavy, kafka, scratch_dir, wait_until};
 
+/// A mirror of a topic in the same cluster, under another name.
+fn mirror(name: &str, topic: &str, bootstrap: &str) -> Properties {
+    Properties::new()
+        .set("name", name)
+        .set(
+            "connector.class",
+            "org.apache.kafka.connect.mirror.MirrorSourceConnector",
+        )
+        .set("tasks.max", 1)
+        .set("source.cluster.alias", "M")
+        .set("target.cluster.alias", "T")
+        .set("source.cluster.bootstrap.servers", bootstrap)
+        .set("target.cluster.bootstrap.servers", bootstrap)
+        .set("topics", topic)
+        .set("replication.factor", 1)
+        .set("refresh.topics.interval.seconds", 1)
+        .set("sync.topic.acls.enabled", false)
+        .set("offset-syncs.topic.location", "target")
+        .set("offset-syncs.topic.replication.factor", 1)
+        .set("consumer.poll.timeout.ms", 200)
+        .set("key.converter", BYTES)
+        .set("value.converter", BYTES)
+        .set("header.converter", BYTES)
+}
+
+/// What runs in a cluster that changes hands: file → topic → file, and a mirror of the topic.
+struct Moved<'a> {
+    group: Group<'a>,
+    dir: tempfile::TempDir,
+    topic: String,
+    written: u64,
+}
+
+impl Moved<'_> {
+    const NAMES: [&'static str; 3] = ["moved-source", "moved-sink", "moved-mirror"];
+
+    fn append(&mut self, count: u64) {
+        let input = self.dir.path().join("in");
+        append_lines(&input, self.written..self.written + count);
+        self.written += count;
+    }
+
+    fn create(&self, worker: &Member) {
+        let path = |name: &str| self.dir.path().join(name);
+        worker.put(&file_source(Self::NAMES[0], &path("in"), &self.topic));
+        worker.put(&file_sink(Self::NAMES[1], &path("out"), &self.topic));
+        let bootstrap = self.group.cluster().bootstrap();
+        worker.put(&mirror(Self::NAMES[2], &self.topic, &bootstrap));
+    }
+
+    fn in_topic(&self, topic: &str) -> Tally {
+        let mut tally = Tally::default();
+        let client = self.group.cluster().client();
+        if client.topics().contains_key(topic) {
+            client
+                .read_values(topic)
+                .iter()
+                .for_each(|value| tally.add(value));
+        }
+        tally
+    }
+
+    fn in_file(&self) -> Tally {
+        let mut tally = Tally::default();
+        let output = self.dir.path().join("out");
+        if output.exists() {
+            tally.add_file(&output);
+        }
+        tally
+    }
+
+    fn mirrored(&self) -> Tally {
+        self.in_topic(&format!("M.{}", self.topic))
+    }
+
+    fn wait_for_all(&self) {
+        wait_until("the lines in the file", PATIENCE, || {
+            self.in_file().distinct() >= self.written
+        });
+        wait_until("the lines in the mirror", PATIENCE, || {
+            self.mirrored().distinct() >= self.written
+        });
+    }
+
+    fn assert_exactly(&self) {
+        self.in_topic(&self.topic).assert_exactly(self.written);
+        self.in_file().assert_exactly(self.written);
+        self.mirrored().assert_exactly(self.written);
+    }
+}
+
+/// Three of Apache's workers, three of ours on the same topics, and back: nothing is read twice or lost.
 #[test]
 fn a_cluster_is_taken_over_from_apaches_workers_and_given_back_at_the_same_offsets() {
     let Some(kafka) = kafka() else { return };
     let _heavy = heavy();
-    let group = Group::new(kafka, "dist-takeover");
-    let dir = scratch_dir("dist-takeover");
-    let (input, output) = (dir.path().join("in"), dir.path().join("out"));
-    let topic = "dist-takeover-lines";
-    let mut written = 0;
-    let mut more = |count: u64| {
-        append_lines(&input, written..written + count);
-        written += count;
-        written
+    let mut moved = Moved {
+        group: Group::new(kafka, "dist-takeover"),
+        dir: scratch_dir("dist-takeover"),
+        topic: "dist-takeover-lines".to_owned(),
+        written: 0,
     };
-    let arrived = |count: u64| {
-        wait_until("the lines", PATIENCE, || {
-            let mut tally = Tally::default();
-            if output.exists() {
-                tally.add_file(&output);
-            }
-            tally.distinct() >= count
-        });
-    };
-    let count = more(500);
-    let apaches = group.start_apache();
-    apaches.put(&file_source("moved-source", &input, topic));
-    apaches.put(&file_sink("moved-sink", &output, topic));
-    arrived(count);
-    apaches.stop();
-    for _ in 0..2 {
-        let count = more(500);
-        let ours = group.start();
-        ours.wait_until_running("moved-source", 1);
-        ours.wait_until_running("moved-sink", 1);
-        arrived(count);
-        ours.stop_cleanly();
-        let count = more(500);
-        let apaches = group.start_apache();
-        apaches.wait_until_running("moved-source", 1);
-        arrived(count);
-        apaches.stop();
+    moved.append(500);
+    let apaches = moved.group.start_apaches(3);
+    moved.create(&apaches[0]);
+    moved.wait_for_all();
+    apaches.iter().for_each(Member::stop);
+    moved.append(500);
+    let ours = moved.group.start_all(3);
+    for name in Moved::NAMES {
+        ours[0].wait_until_running(name, 1);
     }
-    let mut in_topic = Tally::default();
-    for value in group.cluster().client().read_values(topic) {
-        in_topic.add(&value);
+    moved.wait_for_all();
+    moved.assert_exactly();
+    ours.iter().for_each(Member::stop_cleanly);
+    moved.append(500);
+    let apaches = moved.group.start_apaches(3);
+    for name in Moved::NAMES {
+        apaches[1].wait_until_running(name, 1);
     }
-    in_topic.assert_exactly(written);
-    let mut in_file = Tally::default();
-    in_file.add_file(&output);
-    in_file.assert_exactly(written);
+    moved.wait_for_all();
+    apaches.iter().for_each(Member::stop);
+    moved.assert_exactly();
 }
 
 /// One worker of each kind, connectors on both, and each survives the other's death.
@@ -72,7 +145,7 @@ fn mixed(name: &str, protocol: &str) {
         let asked = if at % 2 == 0 { &apaches } else { &ours };
         asked.put(&file_source(connector, &input, &format!("{name}-{at}")));
     }
-    let on = |asked: &super::group::Member, id: &str| {
+    let on = |asked: &Member, id: &str| {
         names
             .iter()
             .filter(|connector| asked.status(connector)["tasks"][0]["worker_id"] == id)

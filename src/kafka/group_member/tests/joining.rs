@@ -3,6 +3,10 @@
 use super::*;
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story from the first join to the leave"
+)]
 fn a_member_joins_with_the_id_it_is_given_leads_and_leaves() {
     on_each_runtime(|| async {
         let cluster = MockCluster::start(2);

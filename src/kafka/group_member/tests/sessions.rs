@@ -51,7 +51,7 @@ fn a_stop_in_the_midst_of_a_round_loses_the_session_and_the_round() {
             until(|| requests(api) > before).await;
             std::thread::sleep(ms(400));
             assert_eq!(lost(&member).await, LossReason::SessionTimeout, "{api:?}");
-            assert_eq!(prepare(&member).await.2, true);
+            assert!(prepare(&member).await.2);
         }
     });
 }
@@ -260,7 +260,7 @@ fn what_a_loss_overtakes_is_not_told() {
         coordinator.play(ApiKey::Heartbeat, [Trick::Error(25)]);
         until(|| member.last_heartbeat().is_none()).await;
         assert_eq!(lost(&member).await, LossReason::UnknownMember);
-        assert_eq!(prepare(&member).await.2, true);
+        assert!(prepare(&member).await.2);
         quiet(&member, ms(40)).await;
     });
 }
