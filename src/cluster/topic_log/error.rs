@@ -19,7 +19,7 @@ pub enum LogError {
         key: String,
         /// The producer's error.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// The time allowed is over.
     #[error("topic {topic}: {doing} took longer than {} ms{hint}", after.as_millis())]
@@ -40,7 +40,7 @@ pub enum LogError {
         topic: String,
         /// The client's error.
         #[source]
-        source: ClientError,
+        source: Box<ClientError>,
     },
     /// Too many appends wait.
     #[error("topic {topic}: {waiting} appends wait for the brokers already")]
@@ -75,7 +75,7 @@ impl LogError {
         Self::Append {
             topic: topic.to_owned(),
             key,
-            source,
+            source: Box::new(source),
         }
     }
 

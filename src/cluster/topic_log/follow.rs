@@ -231,7 +231,7 @@ impl Inner {
                     Err(source) => {
                         return Err(LogError::Read {
                             topic: self.topic().to_owned(),
-                            source,
+                            source: Box::new(source),
                         });
                     }
                 }
