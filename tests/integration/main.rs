@@ -26,6 +26,7 @@ mod faults;
 mod harness;
 mod internal_topics;
 mod metrics;
+mod migrate;
 mod mirror;
 mod preview;
 mod rest;
