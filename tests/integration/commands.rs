@@ -19,6 +19,7 @@ fn help_names_the_subcommands_and_version_the_version() {
         "distributed",
         "doctor",
         "preview",
+        "migrate",
         "plugins",
         "ctl",
         "completions",
@@ -97,7 +98,7 @@ fn distributed_says_all_that_is_wrong_with_its_file() {
     let (code, output) = run_distributed(
         "exactly.once.source.support=enabled
         inter.worker.verification.algorithms=HmacSHA1
-        producer.acks=2
+        shard.runtime=java
         status.storage.topic=a/b
         ",
     );
@@ -106,7 +107,7 @@ fn distributed_says_all_that_is_wrong_with_its_file() {
         "worker.properties: 4 problem(s)",
         "exactly.once.source.support",
         "inter.worker.signature.algorithm",
-        "producer.acks",
+        "shard.runtime",
         "status.storage.topic",
     ] {
         assert!(output.contains(part), "{part} is not in:\n{output}");

@@ -30,6 +30,7 @@ mod internal_logs;
 mod internal_offsets;
 mod internal_topics;
 mod metrics;
+mod migrate;
 mod mirror;
 mod preview;
 mod rest;

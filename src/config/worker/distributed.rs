@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::millis;
-use crate::api::config_def::{ConfigData, ConfigProblem, ParsedConfig, Validator, invalid_text};
+use crate::api::config_def::{
+    ConfigData, ConfigDef, ConfigProblem, ParsedConfig, Validator, invalid_text,
+};
 use crate::api::{ConfigMap, ConnectError};
 use crate::config::Warning;
 use crate::config::clients::EMBEDDED;
@@ -17,6 +19,11 @@ const SIGNATURE_ALGORITHM: &str = "inter.worker.signature.algorithm";
 const VERIFICATION_ALGORITHMS: &str = "inter.worker.verification.algorithms";
 const EXACTLY_ONCE: &str = "exactly.once.source.support";
 const INSTANCE_ID: &str = "group.instance.id";
+const TIMES: [&str; 3] = [
+    "session.timeout.ms",
+    "rebalance.timeout.ms",
+    "heartbeat.interval.ms",
+];
 const TOPICS: [&str; 3] = [
     "config.storage.topic",
     "offset.storage.topic",
@@ -250,8 +257,8 @@ fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// What the definitions of single keys do not see, in texts whose keys may each be wrong by themselves.
-pub(super) fn problems(config: &ConfigMap, parsed: Option<&ParsedConfig>) -> Vec<ConfigProblem> {
+/// What the definitions of single keys do not see, in texts of which any may be wrong by itself.
+pub(super) fn problems(config: &ConfigMap) -> Vec<ConfigProblem> {
     let text = |key: &str| {
         let text = config.get(key).and_then(Option::as_deref).map(str::trim);
         text.filter(|text| !text.is_empty())
@@ -277,63 +284,82 @@ pub(super) fn problems(config: &ConfigMap, parsed: Option<&ParsedConfig>) -> Vec
             Some(ConfigProblem::invalid(key, name, &reason))
         }));
     }
-    problems.extend(parsed.into_iter().flat_map(key_problems));
-    problems.extend(parsed.into_iter().flat_map(timing_problems));
+    for (keys, find) in CROSS_CHECKS {
+        if let Some(parsed) = alone(keys, config) {
+            problems.extend(find(&parsed));
+        }
+    }
     problems
 }
 
-/// Kafka: `DistributedConfig.validateInterWorkerKeyConfigs`.
+/// Finds what keys say together.
+type Check = fn(&ParsedConfig) -> Vec<ConfigProblem>;
+
+/// What is checked together, each by itself, so that one wrong key hides no other.
+const CROSS_CHECKS: [(&[&str], Check); 3] = [
+    (&[KEY_ALGORITHM, KEY_SIZE], key_problems),
+    (
+        &[SIGNATURE_ALGORITHM, VERIFICATION_ALGORITHMS],
+        signature_problems,
+    ),
+    (&TIMES, timing_problems),
+];
+
+/// The values of these keys, unless one is wrong by itself.
+fn alone(keys: &[&str], config: &ConfigMap) -> Option<ParsedConfig> {
+    let all = super::distributed_def();
+    let these = all.keys().filter(|key| keys.contains(&key.name.as_str()));
+    let def = these.cloned().fold(ConfigDef::new(), ConfigDef::define);
+    def.parse(config).ok()
+}
+
+/// Kafka: `DistributedConfig.getInternalRequestKeyGenerator`.
 fn key_problems(parsed: &ParsedConfig) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
-    let (Ok(algorithm), Ok(size)) = (parsed.str(KEY_ALGORITHM), parsed.opt_int(KEY_SIZE)) else {
-        return problems;
+    let (Ok(algorithm), Ok(Some(size))) = (parsed.str(KEY_ALGORITHM), parsed.opt_int(KEY_SIZE))
+    else {
+        return Vec::new();
     };
-    if let Some(size) = size.filter(|size| !KEY_BITS.contains(size)) {
-        let (least, most) = (KEY_BITS.start(), KEY_BITS.end());
-        let message = format!(
-            "Unable to create key generator with algorithm {algorithm} and key size {size}: \
-             {KEY_SIZE} is between {least} and {most} bits"
-        );
-        problems.push(ConfigProblem::new(KEY_SIZE, message));
+    if KEY_BITS.contains(&size) {
+        return Vec::new();
     }
-    let (Ok(signs), Ok(verifies)) = (
-        parsed.str(SIGNATURE_ALGORITHM),
-        parsed.list(VERIFICATION_ALGORITHMS),
-    ) else {
-        return problems;
-    };
-    if !verifies.iter().any(|accepted| accepted == signs) {
-        let reason =
-            format!("Signature algorithm must be present in {VERIFICATION_ALGORITHMS} list");
-        problems.push(ConfigProblem::invalid(SIGNATURE_ALGORITHM, signs, &reason));
+    let (least, most) = (KEY_BITS.start(), KEY_BITS.end());
+    let message = format!(
+        "Unable to create key generator with algorithm {algorithm} and key size {size}: {KEY_SIZE} is \
+         between {least} and {most} bits"
+    );
+    vec![ConfigProblem::new(KEY_SIZE, message)]
+}
+
+/// Kafka: `DistributedConfig.ensureVerificationAlgorithmsIncludeSignatureAlgorithm`.
+fn signature_problems(parsed: &ParsedConfig) -> Vec<ConfigProblem> {
+    let signs = parsed.str(SIGNATURE_ALGORITHM).unwrap_or_default();
+    let verifies = parsed.list(VERIFICATION_ALGORITHMS).unwrap_or_default();
+    if verifies.iter().any(|accepted| accepted == signs) {
+        return Vec::new();
     }
-    problems
+    let reason = format!("Signature algorithm must be present in {VERIFICATION_ALGORITHMS} list");
+    vec![ConfigProblem::invalid(SIGNATURE_ALGORITHM, signs, &reason)]
 }
 
 /// Kafka finds these when the worker joins its group (`Heartbeat`), or the broker does.
 fn timing_problems(parsed: &ParsedConfig) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
-    let times = [
-        "session.timeout.ms",
-        "rebalance.timeout.ms",
-        "heartbeat.interval.ms",
-    ];
-    for key in times {
+    for key in TIMES {
         if let Ok(ms @ ..=0) = parsed.int(key) {
             let reason = "Value must be at least 1";
             problems.push(ConfigProblem::invalid(key, &ms.to_string(), reason));
         }
     }
-    if let (Ok(session), Ok(heartbeat)) = (parsed.int(times[0]), parsed.int(times[2]))
+    let [session_key, _, heartbeat_key] = TIMES;
+    if let (Ok(session), Ok(heartbeat)) = (parsed.int(session_key), parsed.int(heartbeat_key))
         && problems.is_empty()
         && heartbeat >= session
     {
         let reason = format!(
-            "Heartbeat must be set lower than the session timeout ({session} ms, {})",
-            times[0]
+            "Heartbeat must be set lower than the session timeout ({session} ms, {session_key})"
         );
         let value = heartbeat.to_string();
-        problems.push(ConfigProblem::invalid(times[2], &value, &reason));
+        problems.push(ConfigProblem::invalid(heartbeat_key, &value, &reason));
     }
     problems
 }

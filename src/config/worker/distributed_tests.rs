@@ -195,6 +195,7 @@ fn required_keys_and_wrong_ones_come_together() {
          key.converter=x
          value.converter=x
          exactly.once.source.support=enabled
+         inter.worker.verification.algorithms=HmacSHA1
          session.timeout.ms=soon",
     ))
     .unwrap_err();
@@ -205,6 +206,7 @@ fn required_keys_and_wrong_ones_come_together() {
         "config.storage.topic",
         "exactly.once.source.support",
         "group.id",
+        "inter.worker.signature.algorithm",
         "offset.storage.topic",
         "session.timeout.ms",
         "status.storage.topic",

@@ -217,19 +217,27 @@ pub fn load_distributed(path: &Path) -> Result<WorkerFile, WorkerFileError> {
     read(&raw, Kind::Distributed).map_err(in_file(path))
 }
 
-/// Reads the file of a worker of either mode: a distributed one has a `group.id` and no
-/// `offset.storage.file.filename`.
+/// Reads the file of a worker of either mode, as [`from_texts`] tells them apart.
 ///
 /// # Errors
 /// As [`load`].
 pub fn load_either(path: &Path) -> Result<WorkerFile, WorkerFileError> {
     let raw = properties::load(path)?;
+    from_texts(&raw).map_err(in_file(path))
+}
+
+/// As [`load_either`], of the texts of a file: a distributed worker has a `group.id` and no
+/// `offset.storage.file.filename`.
+///
+/// # Errors
+/// All problems together; no secret in them.
+pub fn from_texts(raw: &ConfigMap) -> Result<WorkerFile, Vec<ConfigProblem>> {
     let alone = raw.contains_key("offset.storage.file.filename");
     let kind = match raw.contains_key("group.id") && !alone {
         true => Kind::Distributed,
         false => Kind::Standalone,
     };
-    read(&raw, kind).map_err(in_file(path))
+    read(raw, kind)
 }
 
 /// As [`load`]; keys that the file lacks, or all of them without a file, have the texts of `defaults`.
@@ -362,7 +370,7 @@ impl WorkerConfig {
             }
         };
         if kind == Kind::Distributed {
-            problems.extend(distributed::problems(config, parsed.as_ref()));
+            problems.extend(distributed::problems(config));
         }
         problems.extend(worker_problems(config));
         problems.dedup();
