@@ -141,8 +141,10 @@ pub struct Aims {
 pub struct Limits {
     /// From joining the group to the last task RUNNING.
     pub join_seconds: Option<f64>,
-    /// From the end of a killed worker's session to the last of its tasks RUNNING elsewhere.
+    /// From SIGKILL to the last of the worker's tasks RUNNING elsewhere, less `session.timeout.ms`.
     pub after_session_seconds: Option<f64>,
+    /// From the broker's giving the killed worker up to the last of its tasks RUNNING elsewhere.
+    pub given_up_seconds: Option<f64>,
     /// Each moved task's pause.
     pub pause_ms: Option<f64>,
     /// Tasks that have a record though they did not move.

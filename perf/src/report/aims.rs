@@ -74,6 +74,7 @@ fn limits<'a>(scenario: &Scenario<'a>) -> Vec<Verdict<'a>> {
     let all = [
         (limits.join_seconds, Key::JoinToRunning),
         (limits.after_session_seconds, Key::AfterSession),
+        (limits.given_up_seconds, Key::GivenUpToRunning),
         (limits.leave_seconds, Key::LeaveToRunning),
         (limits.pause_ms, Key::PauseMax),
         (limits.disturbed_tasks, Key::DisturbedTasks),
@@ -101,6 +102,9 @@ fn limits<'a>(scenario: &Scenario<'a>) -> Vec<Verdict<'a>> {
 fn words(key: Key) -> &'static str {
     match key {
         Key::AfterSession => "SIGKILL to tasks RUNNING elsewhere, less the session time-out",
+        Key::GivenUpToRunning => {
+            "The broker's giving a killed worker up to its tasks RUNNING elsewhere"
+        }
         key => figure(key).title,
     }
 }

@@ -164,7 +164,7 @@ pub(super) static FIGURES: [Figure; 48] = [
     row(Key::WholeRate, "Records per second, whole life", PerSecond, Higher, |run| (run.whole.records > 0).then_some(run.whole.records as f64 / run.whole.seconds)),
     row(Key::Records, "Records moved, whole life", Count, Neither, |run| (run.whole.records > 0).then_some(run.whole.records as f64)),
     row(Key::WorkerCores, "CPUs kept busy by the worker, steady", Cpus, Neither, worker_cores),
-    row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| Some(run.whole.user_seconds + run.whole.system_seconds)),
+    row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| of_one_process(run, run.whole.user_seconds + run.whole.system_seconds)),
     headline(row(Key::IdleCpu, "CPU at rest, of one CPU", Percent, Lower, |run| idle(run, |idle| idle.cpu_seconds / idle.seconds * 100.0))),
     headline(row(Key::IdleResident, "Resident memory at rest", Bytes, Lower, |run| idle(run, |idle| idle.resident_bytes as f64))),
     headline(row(Key::Create, "Creating all connectors", Seconds, Lower, |run| idle(run, |idle| idle.create_seconds))),
@@ -196,8 +196,8 @@ pub(super) static FIGURES: [Figure; 48] = [
     row(Key::Mean, "Mean resident memory", Bytes, Lower, |run| some_bytes(run.mean_resident_bytes)),
     row(Key::VoluntaryRate, "Context switches per million records, voluntary", Count, Lower, |run| per_million(run, run.voluntary_switches)),
     row(Key::InvoluntaryRate, "Context switches per million records, involuntary", Count, Lower, |run| per_million(run, run.involuntary_switches)),
-    row(Key::VoluntarySwitches, "Context switches, voluntary", Count, Lower, |run| Some(run.voluntary_switches as f64)),
-    row(Key::InvoluntarySwitches, "Context switches, involuntary", Count, Lower, |run| Some(run.involuntary_switches as f64)),
+    row(Key::VoluntarySwitches, "Context switches, voluntary", Count, Lower, |run| of_one_process(run, run.voluntary_switches as f64)),
+    row(Key::InvoluntarySwitches, "Context switches, involuntary", Count, Lower, |run| of_one_process(run, run.involuntary_switches as f64)),
     headline(row(Key::FirstAnswer, "Start to first REST answer", Seconds, Lower, |run| run.first_answer_seconds)),
     headline(row(Key::FirstRecord, "Start to first record", Seconds, Lower, |run| run.first_record_seconds)),
     row(Key::BrokerCpu, "Broker's CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.broker_user_seconds + span.broker_system_seconds))),
@@ -252,6 +252,11 @@ fn floor(run: &Run, read: impl Fn(&LatencyFloor) -> f64) -> Option<f64> {
 
 fn idle(run: &Run, read: impl Fn(&Idle) -> f64) -> Option<f64> {
     run.idle.as_ref().map(read)
+}
+
+/// A cluster has several, of which nobody makes a sum.
+fn of_one_process(run: &Run, value: f64) -> Option<f64> {
+    run.cluster.is_none().then_some(value)
 }
 
 fn cluster(run: &Run, read: impl Fn(&Cluster) -> Option<f64>) -> Option<f64> {
