@@ -12,7 +12,8 @@ use crate::common::lines::{Tally, append_lines};
 use crate::common::pipeline::{file_sink, file_source};
 use crate::common::small_disk::SmallDisk;
 use crate::common::{
-    ClusterOptions, KafkaCluster, PATIENCE, heavy, kafka, scratch_dir, wait_for, wait_until,
+    ClusterOptions, KafkaCluster, PATIENCE, Properties, heavy, kafka, scratch_dir, wait_for,
+    wait_until,
 };
 
 /// Waits until all of these connectors run with one task each, as this worker sees it.
@@ -26,6 +27,19 @@ fn wait_for_all(asked: &Member, names: &[String]) {
             let runs = |part: &serde_json::Value| part["state"] == "RUNNING";
             runs(&status["connector"]) && tasks.is_some_and(|t| t.len() == 1 && runs(&t[0]))
         })
+    });
+}
+
+/// Creates connectors by six clients, each through all workers in turn.
+fn create_at_once(workers: &[Member], connectors: &[Properties]) {
+    std::thread::scope(|scope| {
+        for client in 0..6 {
+            scope.spawn(move || {
+                for (at, connector) in connectors.iter().enumerate().skip(client).step_by(6) {
+                    workers[at % workers.len()].put(connector);
+                }
+            });
+        }
     });
 }
 
@@ -155,7 +169,12 @@ fn what_runs_goes_on_when_the_config_topic_is_deleted() {
     // A change meets the missing topic, or the one that a broker makes of its own accord.
     let config = json!({"connector.class": "FileStreamSource", "topic": "none", "file": "/none"});
     let answer = workers[0].request("PUT", "/connectors/late/config", Some(&config));
-    assert!(matches!(answer.status, 201 | 500), "{}: {}", answer.status, answer.body);
+    assert!(
+        matches!(answer.status, 201 | 500),
+        "{}: {}",
+        answer.status,
+        answer.body
+    );
     for worker in &workers {
         assert!(worker.process().try_wait().is_none(), "a worker ended");
         assert_eq!(worker.get("/health").status, 200);
@@ -202,16 +221,8 @@ fn sixty_connectors_created_at_once_through_all_workers_run_spread_evenly() {
     let workers = group.start_all(3);
     let names: Vec<String> = (0..60).map(|number| format!("burst-{number}")).collect();
     let began = Instant::now();
-    std::thread::scope(|scope| {
-        for thread in 0..6 {
-            let (names, workers) = (&names, &workers);
-            scope.spawn(move || {
-                for at in (thread..60).step_by(6) {
-                    workers[at % 3].put(&idle(&names[at], 1));
-                }
-            });
-        }
-    });
+    let connectors: Vec<Properties> = names.iter().map(|name| idle(name, 1)).collect();
+    create_at_once(&workers, &connectors);
     wait_for_all(&workers[1], &names);
     eprintln!("60 connectors ran after {:?}", began.elapsed());
     let mut tasks = std::collections::BTreeMap::<String, usize>::new();
@@ -236,11 +247,13 @@ fn five_hundred_connectors_outlive_the_loss_of_one_of_three_workers() {
     let workers = group.start_all(3);
     let dir = scratch_dir("dist-many");
     let names: Vec<String> = (0..500).map(|number| format!("many-{number}")).collect();
-    for name in &names {
+    let connector = |name: &String| {
         let file = dir.path().join(name);
         std::fs::write(&file, "").unwrap();
-        workers[0].put(&file_source(name, &file, "dist-many-lines"));
-    }
+        file_source(name, &file, "dist-many-lines")
+    };
+    let connectors: Vec<Properties> = names.iter().map(connector).collect();
+    create_at_once(&workers, &connectors);
     wait_for_all(&workers[1], &names);
     workers[2].kill();
     let gone = workers[2].id();
