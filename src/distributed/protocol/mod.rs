@@ -9,12 +9,14 @@
 //! Behind what Java reads, Ringmain's workers name the plugins that they can run ([`PluginClasses`]).
 
 mod assignment;
+mod barrier;
 mod plugins;
 mod wire;
 mod worker_state;
 
 use std::fmt;
 
+pub use barrier::{append_barrier, append_holds_work, barrier, holds_work};
 pub use assignment::{Assignment, CONFIG_MISMATCH, NO_ERROR};
 pub use plugins::PluginClasses;
 pub use wire::ProtocolError;
