@@ -104,7 +104,10 @@ impl Machine {
             if slot.tell_again.is_some_and(|at| at <= now) {
                 slot.tell_again = Some(now + CONFIRM);
                 slot.hidden &= !settled;
-                again.extend(slot.state.map(|state| (item.clone(), state, slot.trace.clone())));
+                again.extend(
+                    slot.state
+                        .map(|state| (item.clone(), state, slot.trace.clone())),
+                );
             }
         }
         for (item, state, trace) in again {
@@ -187,7 +190,10 @@ impl Machine {
                 self.statuses.retries.push((now.at + RETRY, *write));
             }
             (Some(_), Err(error)) => {
-                tracing::error!(error = error.message, "a status can't be written to the status topic");
+                tracing::error!(
+                    error = error.message,
+                    "a status can't be written to the status topic"
+                );
             }
             _ => {}
         }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::coordinator::{Answer, Ask, Protocols, REBALANCE, SESSION};
-use super::world::{Event, Ms, W, World};
 use super::worker::{Input, Task};
+use super::world::{Event, Ms, W, World};
 use crate::distributed::protocol::{Assignment, ConnectProtocol, WorkerState};
 use crate::herder::distributed::{GroupCommand, Joined, Lead};
 
@@ -133,7 +133,10 @@ impl World {
 
     /// Before anything else: is the session over?
     fn check_lease(&mut self, w: W) {
-        let over = self.workers[w].member.lease.is_some_and(|lease| lease <= self.now);
+        let over = self.workers[w]
+            .member
+            .lease
+            .is_some_and(|lease| lease <= self.now);
         if over {
             self.lost(w, "the session is over", false);
         }
@@ -149,12 +152,26 @@ impl World {
     }
 
     fn send(&mut self, w: W, kind: Kind, ask: Ask) {
-        let (now, limit) = (self.now, if kind == Kind::Join { REBALANCE + 5_000 } else { 30_000 });
+        let (now, limit) = (
+            self.now,
+            if kind == Kind::Join {
+                REBALANCE + 5_000
+            } else {
+                30_000
+            },
+        );
         let member = &mut self.workers[w].member;
         member.next_request += 1;
         let request = member.next_request;
         let generation = member.generation;
-        member.pending.insert(request, Pending { kind, sent: now, generation });
+        member.pending.insert(
+            request,
+            Pending {
+                kind,
+                sent: now,
+                generation,
+            },
+        );
         if kind != Kind::Beat {
             self.later(w, limit, Task::Member(MemberInput::RequestTimeout(request)));
         }
@@ -168,9 +185,15 @@ impl World {
         member.stage = Stage::Asked;
         member.rejoin = false;
         let attempt = member.attempt;
-        member.pending.retain(|_, pending| pending.kind == Kind::Beat);
+        member
+            .pending
+            .retain(|_, pending| pending.kind == Kind::Beat);
         self.tell(w, Input::Prepare(attempt));
-        self.later(w, REBALANCE, Task::Member(MemberInput::PollTimeout(attempt)));
+        self.later(
+            w,
+            REBALANCE,
+            Task::Member(MemberInput::PollTimeout(attempt)),
+        );
     }
 
     fn lost(&mut self, w: W, reason: &'static str, forgotten: bool) {
@@ -232,7 +255,9 @@ impl World {
                 if member.stage == Stage::Leading && handed == member.attempt {
                     let mut assignments = assignments;
                     if apache {
-                        assignments.iter_mut().for_each(|(_, bytes)| without_barrier(bytes));
+                        assignments
+                            .iter_mut()
+                            .for_each(|(_, bytes)| without_barrier(bytes));
                     }
                     self.sync(w, assignments);
                 }
@@ -245,7 +270,15 @@ impl World {
         let member = &mut self.workers[w].member;
         member.stage = Stage::Syncing;
         let (id, generation) = (member.id.clone(), member.generation);
-        self.send(w, Kind::Sync, Ask::Sync { id, generation, assignments });
+        self.send(
+            w,
+            Kind::Sync,
+            Ask::Sync {
+                id,
+                generation,
+                assignments,
+            },
+        );
     }
 
     fn answered(&mut self, w: W, request: u64, answer: Answer) {
@@ -257,7 +290,12 @@ impl World {
         }
         let member = &mut self.workers[w].member;
         match answer {
-            Answer::Joined { id, generation, protocol, lead } => {
+            Answer::Joined {
+                id,
+                generation,
+                protocol,
+                lead,
+            } => {
                 // The coordinator has waited for others meanwhile. Who had no lease has none before it syncs.
                 member.id = id;
                 member.generation = generation;
@@ -371,7 +409,11 @@ impl World {
                 super::worker::Cut::Silent => continue,
             };
             let wait = self.latency();
-            self.later(w, wait, Task::Member(MemberInput::Answer(asker.request, answer)));
+            self.later(
+                w,
+                wait,
+                Task::Member(MemberInput::Answer(asker.request, answer)),
+            );
         }
     }
 }
@@ -380,7 +422,10 @@ impl World {
 fn without_plugins(protocol: &str, metadata: &[u8]) -> Vec<u8> {
     let state = WorkerState::decode(metadata).expect("metadata of the machine");
     let protocol = ConnectProtocol::from_name(protocol).expect("a protocol of the machine");
-    let state = WorkerState { plugins: None, ..state };
+    let state = WorkerState {
+        plugins: None,
+        ..state
+    };
     state.encode(protocol).expect("short names")
 }
 

@@ -53,7 +53,11 @@ impl Log {
     }
 
     pub(super) fn append(&mut self, record: TopicRecord, by: Option<W>) -> usize {
-        self.entries.push(Entry { record, by, gone: false });
+        self.entries.push(Entry {
+            record,
+            by,
+            gone: false,
+        });
         self.entries.len() - 1
     }
 
@@ -75,7 +79,11 @@ impl Log {
 
     /// Whether the last record of one key came after the last one of another, and some were dropped.
     pub(super) fn comes_after(&self, key: &str, other: &str) -> bool {
-        let last = |key: &str| self.entries.iter().rposition(|entry| entry.record.key == key.as_bytes());
+        let last = |key: &str| {
+            self.entries
+                .iter()
+                .rposition(|entry| entry.record.key == key.as_bytes())
+        };
         self.entries.iter().any(|entry| entry.gone) && last(key) > last(other)
     }
 
