@@ -25,7 +25,9 @@ use ringmain::api::{
     ConfigMap, Converter, Schema, SchemaType, SinkForm, SinkTask, SinkTaskContext, SliceBatch,
     SliceForm, SourceMap, TopicPartition,
 };
-use ringmain::clients::{ConsumerConfig, FetchedRecords, ProducerConfig, Slices, Subscription};
+use ringmain::clients::{
+    ConsumerConfig, FetchedRecords, Lease, ProducerConfig, Slices, Subscription,
+};
 use ringmain::connectors::file_stream::{
     FileStreamSinkTask, FileStreamSourceTask, Lines, complete_end, split,
 };

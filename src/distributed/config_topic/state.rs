@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) tasks: BTreeMap<i32, Arc<ConfigMap>>,
     pub(super) task_count_record: Option<i32>,
     pub(super) generation: Option<i32>,
+    /// The state's offset when the last commit was read.
+    pub(super) committed_at: Option<i64>,
     /// What the tasks were made from.
     pub(super) applied: Option<Arc<ConfigMap>>,
     pub(super) pending_fencing: bool,
@@ -42,6 +44,7 @@ impl Entry {
     pub(super) fn remove_connector(&mut self) {
         self.config = None;
         self.task_count = None;
+        self.committed_at = None;
         self.tasks.clear();
         self.applied = None;
     }
@@ -147,6 +150,19 @@ impl ClusterConfigState {
         numbers
             .map(|task| ConnectorTaskId::new(Arc::clone(name), task))
             .collect()
+    }
+
+    /// The state's offset after the last commit of a connector's tasks; [`NO_OFFSET`] without one. Who has
+    /// read so far has no business with earlier configurations of its tasks.
+    pub fn committed_at(&self, connector: &str) -> i64 {
+        let at = self.entry(connector).and_then(|entry| entry.committed_at);
+        at.unwrap_or(NO_OFFSET)
+    }
+
+    /// Whether a connector's last commit lacked tasks.
+    pub fn is_inconsistent(&self, connector: &str) -> bool {
+        self.entry(connector)
+            .is_some_and(|entry| entry.inconsistent)
     }
 
     /// Whether producers of earlier tasks have to be fenced off before new ones may start.

@@ -222,7 +222,9 @@ impl ConfigTopic {
             let deferred = deferred.as_ref();
             deferred.is_some_and(|deferred| deferred.contains_key(&task))
         });
+        let offset = self.state.offset;
         let entry = self.entry(Arc::clone(&connector));
+        entry.committed_at = Some(offset);
         let mut updated = Vec::new();
         if complete {
             if let Some(deferred) = deferred {

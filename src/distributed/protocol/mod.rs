@@ -9,6 +9,7 @@
 //! Behind what Java reads, Ringmain's workers name the plugins that they can run ([`PluginClasses`]).
 
 mod assignment;
+mod barrier;
 mod plugins;
 mod wire;
 mod worker_state;
@@ -16,6 +17,7 @@ mod worker_state;
 use std::fmt;
 
 pub use assignment::{Assignment, CONFIG_MISMATCH, NO_ERROR};
+pub use barrier::{append_barrier, append_holds_work, barrier, holds_work};
 pub use plugins::PluginClasses;
 pub use wire::ProtocolError;
 pub use worker_state::{WorkerState, metadata_request};

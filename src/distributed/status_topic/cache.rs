@@ -1,6 +1,6 @@
 //! What was read from the status topic, and which writes are safe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::record::{TopicRecord, shown};
@@ -46,6 +46,8 @@ pub struct StatusTopic {
     connectors: BTreeMap<Arc<str>, Entry>,
     tasks: BTreeMap<Arc<str>, BTreeMap<i32, Entry>>,
     topics: BTreeMap<Arc<str>, BTreeMap<String, TopicStatus>>,
+    /// Tasks that a tombstone of their connector has taken from the view and that have no tombstone yet.
+    taken: BTreeMap<Arc<str>, BTreeMap<i32, ()>>,
     /// Of the last status that was to be written.
     generation: i32,
     entries_made: u64,
@@ -66,11 +68,20 @@ impl StatusTopic {
             }
             Ok(StatusRecord::Connector(connector, None)) => {
                 self.connectors.remove(&connector);
-                self.tasks.remove(&connector);
+                if let Some(tasks) = self.tasks.remove(&connector) {
+                    let written = tasks
+                        .into_iter()
+                        .filter(|(_, entry)| entry.status.is_some());
+                    let written: Vec<_> = written.map(|(task, _)| (task, ())).collect();
+                    if !written.is_empty() {
+                        self.taken.entry(connector).or_default().extend(written);
+                    }
+                }
             }
             Ok(StatusRecord::Task(id, Some(status))) => return self.task_status(id, status),
             Ok(StatusRecord::Task(id, None)) => {
                 remove_inner(&mut self.tasks, &id.connector, &id.task);
+                remove_inner(&mut self.taken, &id.connector, &id.task);
             }
             Ok(StatusRecord::Topic {
                 topic,
@@ -100,6 +111,9 @@ impl StatusTopic {
             });
         }
         entry.status = Some(status);
+        if let StatusOf::Task(id) = &of {
+            remove_inner(&mut self.taken, &id.connector, &id.task);
+        }
         None
     }
 
@@ -197,11 +211,23 @@ impl StatusTopic {
         tasks.filter_map(|(task, entry)| Some((*task, entry.status.as_ref()?)))
     }
 
-    /// Connectors with a status, of themselves or a task, also with one that was sent and not read back yet.
+    /// Connectors with a status, also with one that was sent and not read back yet.
     pub fn connectors(&self) -> impl Iterator<Item = &Arc<str>> {
-        let with_tasks = self.tasks.keys();
-        let others = with_tasks.filter(|name| !self.connectors.contains_key(*name));
-        self.connectors.keys().chain(others)
+        self.connectors.keys()
+    }
+
+    /// Connectors that have a status in the topic or whose tasks have one. A task's may come after the
+    /// connector's tombstone, or be in another partition, and then nobody sees it.
+    pub fn names(&self) -> BTreeSet<&Arc<str>> {
+        let tasks = self.tasks.keys().chain(self.taken.keys());
+        self.connectors.keys().chain(tasks).collect()
+    }
+
+    /// Tasks of a connector that have a status in the topic, whether it is seen or not.
+    pub fn tasks_in_topic(&self, connector: &str) -> BTreeSet<i32> {
+        let taken = self.taken.get(connector).into_iter().flatten();
+        let seen = self.tasks(connector).map(|(task, _)| task);
+        seen.chain(taken.map(|(task, ())| *task)).collect()
     }
 
     /// That a connector uses a topic.

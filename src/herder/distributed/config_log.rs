@@ -50,7 +50,7 @@ impl Machine {
             UpdateEvent::ConnectorRemoved(name) => {
                 self.known.remove(&name);
                 self.publications.remove(&name);
-                self.request_join("a connector was removed");
+                self.settle("a connector was removed");
             }
             UpdateEvent::ConnectorUpdated(name) => self.connector_updated(&name),
             UpdateEvent::TasksUpdated { connector, .. } => self.tasks_updated(&connector),
@@ -69,7 +69,7 @@ impl Machine {
     fn connector_updated(&mut self, name: &Arc<str>) {
         self.publications.remove(name);
         if self.known.insert(Arc::clone(name)) {
-            self.request_join("a connector was added");
+            self.settle("a connector was added");
         }
         if let Some(slot) = self.work.slots.get_mut(&Item::connector(name)) {
             slot.wanted = true;
@@ -79,21 +79,13 @@ impl Machine {
     /// There are other task configurations. Every worker stops what ran with the earlier ones before it joins
     /// the round that starts the new ones.
     fn tasks_updated(&mut self, connector: &Arc<str>) {
-        let snapshot = self.config.snapshot();
         for (item, slot) in self.work.of_connector(connector) {
             if item.task.is_some() {
                 slot.wanted = true;
-                slot.not_before = snapshot.offset();
             }
         }
-        let mut inconsistent = snapshot.inconsistent_connectors();
-        if inconsistent.any(|name| name == connector)
-            && let Some(slot) = self.work.slots.get_mut(&Item::connector(connector))
-        {
-            // Started anew it makes task configurations, which are then not those of the topic.
-            slot.wanted = true;
-        }
-        self.request_join("tasks have other configurations");
+        self.publish_again(connector);
+        self.settle("tasks have other configurations");
     }
 
     fn target_state_changed(&mut self, name: &Arc<str>) {

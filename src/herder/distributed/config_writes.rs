@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::machine::{Machine, Now};
 use super::protocol::{ConfigCommand, Output, Token, WriteError};
+use super::requests::{already_exists, not_found, stopped};
 use crate::api::ConfigMap;
 use crate::distributed::TopicRecord;
 use crate::distributed::config_topic::{ConfigRecord, TargetState, task_configs};
@@ -32,11 +33,24 @@ pub(super) enum Then {
     /// A request, which gets this.
     Answer(RequestId, Reply),
     /// A connector's own task configurations.
-    Published(Arc<str>),
+    Published(Arc<str>, Token),
     /// A change of offsets, which needs to know that nothing runs.
     Offsets(RequestId),
     /// Nobody: the session key.
     Nobody,
+}
+
+/// What a change depends on.
+#[derive(Debug)]
+pub(super) enum Guard {
+    /// Nothing.
+    Nothing,
+    /// There is no such connector yet.
+    Absent(Arc<str>),
+    /// There is one.
+    Present(Arc<str>),
+    /// There is one, which may have tasks.
+    NotStopped(Arc<str>),
 }
 
 /// A change that waits or is under way.
@@ -44,6 +58,8 @@ pub(super) enum Then {
 struct Change {
     steps: VecDeque<Step>,
     then: Then,
+    /// Looked at when its turn has come: changes before it may have made it void.
+    guard: Guard,
     deadline: Instant,
     /// What is done, as in "The worker is currently …".
     what: String,
@@ -73,7 +89,7 @@ impl ConfigWrites {
     pub(super) fn stage_of(&self, request: RequestId) -> Option<(String, Instant)> {
         let of = |change: &&Change| match change.then {
             Then::Answer(id, _) | Then::Offsets(id) => id == request,
-            Then::Published(_) | Then::Nobody => false,
+            Then::Published(..) | Then::Nobody => false,
         };
         let change = self.queue.iter().find(of)?;
         Some((change.what.clone(), change.since))
@@ -87,7 +103,7 @@ impl ConfigWrites {
 }
 
 impl Machine {
-    fn change(&mut self, what: String, steps: Vec<Step>, then: Then) {
+    fn change(&mut self, what: String, guard: Guard, steps: Vec<Step>, then: Then) {
         if self.writes.queue.len() >= QUEUE {
             let full = write_error("too many changes of the config topic wait", true);
             return self.change_failed(then, &full);
@@ -95,6 +111,7 @@ impl Machine {
         self.writes.queue.push_back(Change {
             steps: steps.into(),
             then,
+            guard,
             deadline: self.now.at + LIMIT,
             what,
             since: self.now.at,
@@ -102,8 +119,19 @@ impl Machine {
     }
 
     /// Records that are written in order and read back.
-    pub(super) fn write_config(&mut self, what: String, records: Vec<TopicRecord>, then: Then) {
-        self.change(what, vec![Step::Append(records), Step::ReadToEnd], then);
+    pub(super) fn write_config(
+        &mut self,
+        what: String,
+        guard: Guard,
+        records: Vec<TopicRecord>,
+        then: Then,
+    ) {
+        self.change(
+            what,
+            guard,
+            vec![Step::Append(records), Step::ReadToEnd],
+            then,
+        );
     }
 
     /// A connector's new tasks: all of them, read back, and then the commit that makes them count.
@@ -117,8 +145,12 @@ impl Machine {
             "writing {} task configs for connector {connector} to the config topic",
             configs.len()
         );
+        let guard = match configs.is_empty() {
+            true => Guard::Present(Arc::clone(connector)),
+            false => Guard::NotStopped(Arc::clone(connector)),
+        };
         let steps = task_steps(connector, configs);
-        self.change(what, steps, then);
+        self.change(what, guard, steps, then);
     }
 
     /// A connector without tasks, and then its target state: a connector that is stopped and has tasks
@@ -133,18 +165,28 @@ impl Machine {
         let what = format!(
             "writing the STOPPED target stage for connector {connector} to the config topic"
         );
-        self.change(what, steps, then);
+        self.change(what, Guard::Present(Arc::clone(connector)), steps, then);
     }
 
     /// The topic is read to its end for a request that must not act on old configurations.
     pub(super) fn refresh_config(&mut self, then: Then) {
         let what = "reading to the end of the config topic".to_owned();
-        self.change(what, vec![Step::ReadToEnd], then);
+        self.change(what, Guard::Nothing, vec![Step::ReadToEnd], then);
     }
 
     /// Asks for the next step of the first change. Part of the end of each input.
     pub(super) fn next_write(&mut self) {
         while self.writes.under_way.is_none() {
+            let Some(change) = self.writes.queue.front_mut() else {
+                return;
+            };
+            let guard = std::mem::replace(&mut change.guard, Guard::Nothing);
+            if let Err(error) = self.look_at_guard(&guard) {
+                if let Some(void) = self.writes.queue.pop_front() {
+                    self.change_refused(void.then, error);
+                }
+                continue;
+            }
             let Some(change) = self.writes.queue.front_mut() else {
                 return;
             };
@@ -161,6 +203,27 @@ impl Machine {
                 Step::ReadToEnd => ConfigCommand::ReadToEnd(token),
             }));
         }
+    }
+
+    fn look_at_guard(&self, guard: &Guard) -> Result<(), HerderError> {
+        match guard {
+            Guard::Absent(name) if self.config.contains(name) => Err(already_exists(name)),
+            Guard::Present(name) | Guard::NotStopped(name) if !self.config.contains(name) => {
+                Err(not_found(name))
+            }
+            Guard::NotStopped(name) if self.target_state(name) == TargetState::Stopped => {
+                Err(stopped(name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whoever waits for a change hears that the worker goes.
+    pub(super) fn give_up_changes(&mut self) {
+        for change in std::mem::take(&mut self.writes.queue) {
+            self.change_refused(change.then, HerderError::ShuttingDown);
+        }
+        self.writes.under_way = None;
     }
 
     /// What became of [`ConfigCommand::Append`].
@@ -215,7 +278,7 @@ impl Machine {
     fn change_done(&mut self, then: Then) {
         match then {
             Then::Answer(request, reply) => self.answer(request, Ok(reply)),
-            Then::Published(connector) => self.published(&connector, Ok(())),
+            Then::Published(connector, token) => self.published(&connector, token, Ok(())),
             Then::Offsets(request) => self.change_offsets(request),
             Then::Nobody => {}
         }
@@ -223,9 +286,15 @@ impl Machine {
 
     fn change_failed(&mut self, then: Then, error: &WriteError) {
         let failed = HerderError::Failed(format!("{FAILED}: {}", error.message));
+        self.change_refused(then, failed);
+    }
+
+    fn change_refused(&mut self, then: Then, failed: HerderError) {
         match then {
             Then::Answer(request, _) => self.answer(request, Err(failed)),
-            Then::Published(connector) => self.published(&connector, Err(error.message.clone())),
+            Then::Published(connector, token) => {
+                self.published(&connector, token, Err(failed.to_string()));
+            }
             Then::Offsets(request) => {
                 self.offsets.remove(&request);
                 self.answer(request, Err(failed));

@@ -22,7 +22,8 @@ use crate::distributed::assignor::{
     Configuration, ConfiguredConnector, GroupAssignment, LeaderState, Member, Round,
 };
 use crate::distributed::protocol::{
-    Assignment, ConnectProtocol, NO_ERROR, WorkerState, metadata_request,
+    Assignment, ConnectProtocol, NO_ERROR, WorkerState, append_barrier, append_holds_work, barrier,
+    holds_work, metadata_request,
 };
 
 /// How often a worker that can't read the config topic backs off before it gives up what it runs (Kafka:
@@ -57,6 +58,11 @@ pub(super) struct Group {
     pub(super) assigned: Option<ConnectorsAndTasks>,
     /// Offset of the config topic that it was made from.
     offset: i64,
+    /// All members had read the topic so far when they joined, and had stopped whatever ran with earlier
+    /// configurations.
+    barrier: i64,
+    /// Offset of a record that this worker has read since it joined and that takes another round.
+    unsettled: Option<(i64, &'static str)>,
     failed: bool,
     revoked: bool,
     /// The member asked for metadata and waits.
@@ -79,7 +85,6 @@ pub(super) struct Leader {
 
 impl Group {
     pub(super) fn new(settings: &Settings) -> Self {
-        let assignor = GroupAssignor::new(settings.rebalance_max_delay_ms, settings.lost_tasks);
         Self {
             phase: Phase::Out,
             protocol: settings.protocol,
@@ -88,15 +93,39 @@ impl Group {
             leader: None,
             assigned: None,
             offset: -1,
+            barrier: -1,
+            unsettled: None,
             failed: false,
             revoked: false,
             prepare: false,
             scheduled: None,
             backing_off: None,
             sync_retries: SYNC_RETRIES,
-            assignor,
+            assignor: assignor(settings),
             leader_state: None,
         }
+    }
+
+    /// This worker is in no generation: what it knew of the group is worth nothing.
+    fn forget(&mut self) {
+        self.phase = Phase::Out;
+        self.generation = -1;
+        self.assigned = None;
+        self.leader = None;
+        self.leader_state = None;
+        self.scheduled = None;
+        self.unsettled = None;
+        self.prepare = false;
+        self.revoked = false;
+        self.failed = false;
+        self.offset = -1;
+        self.barrier = -1;
+    }
+
+    /// Whether this worker has left since it can't read the config topic, and comes back by itself.
+    fn stays_away(&self) -> bool {
+        let catches_up = matches!(self.phase, Phase::CatchingUp(..));
+        self.backing_off.is_some() || (catches_up && self.generation < 0)
     }
 
     /// Whether this worker leads the group.
@@ -115,9 +144,10 @@ impl Group {
         }
     }
 
-    /// Whether something may be started whose configurations changed at this offset.
-    pub(super) fn may_start(&self, changed_at: i64) -> bool {
-        self.phase == Phase::Resolved && !self.failed && changed_at <= self.offset
+    /// Whether something may be started whose configurations were committed at this offset: nobody runs
+    /// anything with earlier ones any more.
+    pub(super) fn may_start(&self, committed_at: i64) -> bool {
+        self.phase == Phase::Resolved && !self.failed && committed_at <= self.barrier
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -151,9 +181,30 @@ impl Group {
 
 impl Machine {
     pub(super) fn request_join(&mut self, reason: &'static str) {
-        if self.ending == Ending::No && self.started.all() {
+        if self.ending == Ending::No && self.started.all() && !self.group.stays_away() {
             self.outputs
                 .push(Output::Group(GroupCommand::RequestJoin(reason)));
+        }
+    }
+
+    /// A record of the config topic takes another round, unless the leader has known of it when it made the
+    /// present one.
+    pub(super) fn settle(&mut self, reason: &'static str) {
+        let offset = self.config.snapshot().offset();
+        self.group.unsettled = Some((offset, reason));
+        self.ask_for_settling();
+    }
+
+    /// Asks for the round that records take which were read while another one was under way.
+    fn ask_for_settling(&mut self) {
+        let group = &mut self.group;
+        if group.phase != Phase::Resolved {
+            return;
+        }
+        if let Some((offset, reason)) = group.unsettled.take()
+            && offset > group.offset.min(group.barrier)
+        {
+            self.request_join(reason);
         }
     }
 
@@ -166,6 +217,10 @@ impl Machine {
     /// to stop before.
     pub fn prepare(&mut self, now: Now) {
         self.now = now;
+        if self.group.stays_away() {
+            // The member asked before it was told that this worker leaves.
+            return;
+        }
         self.group.prepare = true;
         let eager = self.group.protocol == ConnectProtocol::Eager;
         if eager && self.group.assigned.take().is_some() {
@@ -185,13 +240,8 @@ impl Machine {
             );
         }
         self.cancel_everything();
-        let group = &mut self.group;
-        group.phase = Phase::Out;
-        group.generation = -1;
-        group.assigned = None;
-        group.leader = None;
-        group.leader_state = None;
-        group.scheduled = None;
+        self.group.forget();
+        self.group.assignor = assignor(&self.settings);
         self.go_on();
     }
 
@@ -214,7 +264,7 @@ impl Machine {
     fn assign(&mut self, round: &Lead) -> Result<Vec<(String, Vec<u8>)>, String> {
         let protocol = ConnectProtocol::from_name(&round.protocol)
             .ok_or_else(|| format!("the group chose the unknown protocol '{}'", round.protocol))?;
-        let mut members = Vec::with_capacity(round.members.len());
+        let mut members: Vec<Member> = Vec::with_capacity(round.members.len());
         for (id, metadata) in &round.members {
             match WorkerState::decode(metadata) {
                 Ok(state) => members.push(Member {
@@ -226,7 +276,14 @@ impl Machine {
                 }
             }
         }
-        let latest = self.configuration();
+        let mut latest = self.configuration();
+        let mut metadata = round.members.iter().map(|(_, metadata)| metadata);
+        if protocol == ConnectProtocol::Eager && metadata.any(|metadata| holds_work(metadata)) {
+            // In this round they stop it; the next one deals.
+            latest.connectors.clear();
+        }
+        let offsets = members.iter().map(|member| member.state.config_offset);
+        let barrier = offsets.min().unwrap_or(-1);
         let assigned = self.group.assignor.perform_assignment(Round {
             leader: &round.leader,
             protocol,
@@ -244,7 +301,10 @@ impl Machine {
         } = assigned.map_err(|error| error.to_string())?;
         self.group.leader_state = leader_state;
         let encoded = assignments.into_iter().map(|(id, assignment)| {
-            let bytes = assignment.encode().map_err(|error| error.to_string())?;
+            let mut bytes = assignment.encode().map_err(|error| error.to_string())?;
+            if protocol > ConnectProtocol::Eager {
+                append_barrier(&mut bytes, barrier);
+            }
             Ok((id.to_string(), bytes))
         });
         encoded.collect()
@@ -309,7 +369,11 @@ impl Machine {
         self.warn_of_unsigned_requests(protocol);
         let delay = u64::try_from(assignment.delay_ms).unwrap_or(0);
         let failed = assignment.failed();
+        let barrier = barrier(&round.assignment).unwrap_or(assignment.config_offset);
         let group = &mut self.group;
+        // The others do not know what ran here when it joined.
+        let downgraded = protocol == ConnectProtocol::Eager && group.protocol > protocol;
+        group.barrier = barrier;
         group.protocol = protocol;
         group.generation = round.generation;
         group.member_id = round.member_id;
@@ -319,10 +383,11 @@ impl Machine {
         });
         group.offset = assignment.config_offset;
         group.failed = failed;
-        group.revoked = !assignment.revoked.is_empty();
+        group.revoked = !assignment.revoked.is_empty() || downgraded;
         group.scheduled = (delay > 0).then(|| self.now.at + Duration::from_millis(delay));
         let mut assigned = group.assigned.take().unwrap_or_default();
         match protocol {
+            ConnectProtocol::Eager if downgraded => assigned = ConnectorsAndTasks::default(),
             ConnectProtocol::Eager => assigned = assignment.assigned,
             _ => {
                 assigned.remove(&assignment.revoked);
@@ -337,9 +402,6 @@ impl Machine {
         // What stays is not looked at; a place that is not in the assignment any more is given up.
         self.place_assigned(&assigned);
         self.group.assigned = Some(assigned);
-        if leads {
-            self.forget_deleted();
-        }
     }
 
     /// Goes from one phase to the next where that is possible.
@@ -352,15 +414,24 @@ impl Machine {
             }
         }
         if self.group.prepare && !matches!(self.group.phase, Phase::Revoking(_)) {
-            self.join();
+            self.reconcile();
+            if !self.is_behind() {
+                self.join();
+            }
         }
     }
 
     /// Whether instances that are not ours any more still run.
     fn is_giving_up(&self) -> bool {
-        let slots = self.work.slots.iter();
-        let mut live = slots.filter(|(_, slot)| slot.live.is_some());
+        let mut live = self.work.live();
         live.any(|(item, _)| !self.group.owns(item))
+    }
+
+    /// Whether tasks still run with configurations that are not those of the topic any more. Who joins
+    /// says that there are none: others may start the present ones then.
+    fn is_behind(&self) -> bool {
+        let mut live = self.work.live();
+        live.any(|(item, slot)| item.task.is_some() && (slot.wanted || !self.is_ours(item)))
     }
 
     fn join(&mut self) {
@@ -371,8 +442,17 @@ impl Machine {
             plugins: Some(self.settings.plugins.clone()),
         };
         self.group.prepare = false;
+        self.group.unsettled = None;
         match metadata_request(&state, self.settings.protocol) {
-            Ok(metadata) => {
+            Ok(mut metadata) => {
+                let assigned = self.group.assigned.as_ref();
+                if assigned.is_some_and(|assigned| !assigned.is_empty()) {
+                    let eager = ConnectProtocol::Eager.name();
+                    let mut metadata = metadata.iter_mut();
+                    if let Some((_, bytes)) = metadata.find(|(name, _)| *name == eager) {
+                        append_holds_work(bytes);
+                    }
+                }
                 self.group.phase = Phase::Joining;
                 self.outputs
                     .push(Output::Group(GroupCommand::Join(metadata)));
@@ -391,9 +471,6 @@ impl Machine {
             self.group.phase = Phase::Joining;
         } else if behind || (self.group.failed && self.group.is_leader()) {
             self.catch_up();
-        } else if self.group.failed {
-            self.group.phase = Phase::Resolved;
-            self.request_join("the leader could not make an assignment");
         } else {
             self.resolved();
         }
@@ -423,12 +500,7 @@ impl Machine {
             }
             Ok(()) => {
                 self.group.sync_retries = SYNC_RETRIES;
-                if self.group.failed {
-                    self.group.phase = Phase::Resolved;
-                    self.request_join("the leader could not make an assignment");
-                } else {
-                    self.resolved();
-                }
+                self.resolved();
             }
             Err(error) => self.out_of_sync(&error.message),
         }
@@ -437,6 +509,16 @@ impl Machine {
 
     fn resolved(&mut self) {
         self.group.phase = Phase::Resolved;
+        if self.group.failed {
+            // The leader has read on; with it all join again.
+            if self.group.is_leader() {
+                self.request_join("the leader could not make an assignment");
+            }
+            return;
+        }
+        if self.group.is_leader() {
+            self.forget_deleted();
+        }
         tracing::info!(
             "Starting connectors and tasks using config offset {}",
             self.group.offset
@@ -444,6 +526,7 @@ impl Machine {
         if std::mem::take(&mut self.group.revoked) {
             self.request_join("what was revoked is to be handed out");
         }
+        self.ask_for_settling();
     }
 
     pub(super) fn catch_up_overdue(&mut self) {
@@ -465,12 +548,9 @@ impl Machine {
     }
 
     fn back_off(&mut self) {
+        self.group.assignor = assignor(&self.settings);
         let group = &mut self.group;
-        group.phase = Phase::Out;
-        group.generation = -1;
-        group.leader = None;
-        group.leader_state = None;
-        group.scheduled = None;
+        group.forget();
         let wait = if group.protocol == ConnectProtocol::Eager {
             self.settings.unsync_backoff
         } else if group.sync_retries > 0 {
@@ -485,7 +565,6 @@ impl Machine {
         group.backing_off = Some(self.now.at + wait);
         // Out of the group, others get what ran here.
         self.cancel_everything();
-        self.group.assigned = None;
     }
 
     pub(super) fn rejoin_when_due(&mut self) {
@@ -500,6 +579,10 @@ impl Machine {
             self.request_join("the scheduled rebalance is due");
         }
     }
+}
+
+fn assignor(settings: &Settings) -> GroupAssignor {
+    GroupAssignor::new(settings.rebalance_max_delay_ms, settings.lost_tasks)
 }
 
 /// What a worker needs to run a connector and its tasks: the classes that its configuration names.

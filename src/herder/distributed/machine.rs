@@ -213,7 +213,6 @@ impl Machine {
 
     /// When [`Self::tick`] has something to do at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let publications = self.publications.values().filter_map(Publication::due);
         let parked = self.parked.iter().map(|parked| parked.deadline);
         let flushing = match self.ending {
             Ending::Flushing(until) => Some(until),
@@ -225,7 +224,7 @@ impl Machine {
             self.statuses.next_deadline(),
             self.writes.next_deadline(),
             self.key_deadline(),
-            publications.min(),
+            self.next_publication(),
             parked.min(),
             flushing,
         ]
@@ -269,6 +268,7 @@ impl Machine {
         };
         if self.statuses.is_empty() || self.now.at >= until {
             self.ending = Ending::Over;
+            self.give_up_changes();
             self.leave("the worker is shutting down");
             let clean = self.clean;
             self.local(standalone::Output::Exit { clean });

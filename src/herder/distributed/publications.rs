@@ -25,6 +25,8 @@ pub(super) struct Publication {
     configs: Vec<ConfigMap>,
     attempts: u32,
     stage: Stage,
+    /// A commit of others was read meanwhile: whether it has to go out once more is looked at then.
+    again: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +36,7 @@ enum Stage {
     /// The leader was asked.
     Asked(Token),
     /// This worker writes.
-    Writing,
+    Writing(Token),
 }
 
 impl Publication {
@@ -42,7 +44,7 @@ impl Publication {
     pub(super) fn due(&self) -> Option<Instant> {
         match self.stage {
             Stage::Due(at) => Some(at),
-            Stage::Asked(_) | Stage::Writing => None,
+            Stage::Asked(_) | Stage::Writing(_) => None,
         }
     }
 }
@@ -50,17 +52,53 @@ impl Publication {
 impl Machine {
     /// A connector instance has generated task configurations.
     pub(super) fn task_configs(&mut self, item: &Item, configs: Vec<ConfigMap>) {
-        let slot = self.work.slots.get(item);
-        if slot.is_none_or(|slot| slot.deadline.is_some()) {
+        let Some(slot) = self.work.slots.get_mut(item) else {
+            return;
+        };
+        if slot.deadline.is_some() {
             return;
         }
+        slot.generated = Some(configs.clone());
+        self.publication(&item.connector, configs, self.now.at);
+    }
+
+    /// A commit was read. Another worker's, of an earlier time, may have come after what the connector
+    /// here has generated last, or it was incomplete.
+    pub(super) fn publish_again(&mut self, connector: &Arc<str>) {
+        let slot = self.work.slots.get(&Item::connector(connector));
+        let live =
+            slot.filter(|slot| slot.live.is_some() && slot.deadline.is_none() && !slot.wanted);
+        let Some(configs) = live.and_then(|slot| slot.generated.as_ref()) else {
+            return;
+        };
+        if !changed(&self.config.snapshot(), connector, configs) {
+            return;
+        }
+        match self.publications.get_mut(connector) {
+            Some(publication) => publication.again = true,
+            None => {
+                // A connector that is being stopped loses its tasks first.
+                let configs = configs.clone();
+                self.publication(connector, configs, self.now.at + BACKOFF);
+            }
+        }
+    }
+
+    fn publication(&mut self, connector: &Arc<str>, configs: Vec<ConfigMap>, due: Instant) {
         let publication = Publication {
             configs,
             attempts: 0,
-            stage: Stage::Due(self.now.at),
+            stage: Stage::Due(due),
+            again: false,
         };
-        self.publications
-            .insert(Arc::clone(&item.connector), publication);
+        self.publications.insert(Arc::clone(connector), publication);
+    }
+
+    /// When something goes out. Without a leader it waits.
+    pub(super) fn next_publication(&self) -> Option<Instant> {
+        let waits = self.ending != Ending::No || self.group.leader.is_none();
+        let due = self.publications.values().filter_map(Publication::due);
+        due.min().filter(|_| !waits)
     }
 
     /// Sends what is due. Part of the end of each input.
@@ -79,7 +117,7 @@ impl Machine {
     fn publish_one(&mut self, name: &Arc<str>) {
         let snapshot = self.config.snapshot();
         let item = Item::connector(name);
-        let wanted = self.group.owns(&item) && self.target_state(name) == TargetState::Started;
+        let wanted = self.group.owns(&item) && self.target_state(name) != TargetState::Stopped;
         let Some(publication) = self.publications.get_mut(name) else {
             return;
         };
@@ -89,8 +127,11 @@ impl Machine {
         }
         let configs = publication.configs.clone();
         if self.group.is_leader() {
-            publication.stage = Stage::Writing;
-            let then = Then::Published(Arc::clone(name));
+            let token = self.token();
+            if let Some(publication) = self.publications.get_mut(name) {
+                publication.stage = Stage::Writing(token);
+            }
+            let then = Then::Published(Arc::clone(name), token);
             return self.write_tasks(name, configs, then);
         }
         let Some(leader) = self.group.leader.clone() else {
@@ -116,23 +157,28 @@ impl Machine {
         let mut asked = self.publications.iter();
         let of = asked.find(|(_, one)| one.stage == Stage::Asked(token));
         if let Some(name) = of.map(|(name, _)| Arc::clone(name)) {
-            self.published(&name, result.map_err(|error| error.message));
+            self.published(&name, token, result.map_err(|error| error.message));
         }
         self.go_on();
     }
 
     /// It was written, or it was not and is tried again.
-    pub(super) fn published(&mut self, name: &Arc<str>, result: Result<(), String>) {
+    pub(super) fn published(&mut self, name: &Arc<str>, token: Token, result: Result<(), String>) {
         let now = self.now.at;
         let Some(publication) = self.publications.get_mut(name) else {
             return;
         };
-        if publication.due().is_some() {
+        if ![Stage::Asked(token), Stage::Writing(token)].contains(&publication.stage) {
             // There are newer ones.
             return;
         }
         match result {
-            Ok(()) => drop(self.publications.remove(name)),
+            Ok(()) => {
+                let done = self.publications.remove(name);
+                if done.is_some_and(|done| done.again) {
+                    self.publish_again(name);
+                }
+            }
             Err(error) => {
                 let factor = 1_u32.checked_shl(publication.attempts).unwrap_or(u32::MAX);
                 let wait = BACKOFF.saturating_mul(factor).min(BACKOFF_MAX);
@@ -150,7 +196,9 @@ impl Machine {
 fn changed(snapshot: &ClusterConfigState, name: &Arc<str>, configs: &[ConfigMap]) -> bool {
     let count = usize::try_from(snapshot.task_count(name)).ok();
     let applied = snapshot.applied_connector_config(name);
-    if count != Some(configs.len()) || applied != snapshot.raw_connector_config(name) {
+    let incomplete = snapshot.is_inconsistent(name);
+    if incomplete || count != Some(configs.len()) || applied != snapshot.raw_connector_config(name)
+    {
         return true;
     }
     let current = (0..).map(|task| ConnectorTaskId::new(Arc::clone(name), task));

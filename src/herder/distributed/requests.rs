@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::config_writes::Then;
+use super::config_writes::{Guard, Then};
 use super::machine::{Ending, Machine, Now};
 use super::work::Item;
 use crate::api::{ConfigMap, ConnectorKind};
@@ -224,7 +224,12 @@ impl Machine {
             level: level.to_owned(),
         };
         let what = format!("writing the level of logger {logger} to the config topic");
-        self.write_config(what, vec![record.encode()], Then::Answer(id, Reply::Done));
+        self.write_config(
+            what,
+            Guard::Nothing,
+            vec![record.encode()],
+            Then::Answer(id, Reply::Done),
+        );
         Outcome::Later
     }
 
@@ -242,9 +247,7 @@ impl Machine {
             return Outcome::Now(Err(not_found(name)));
         }
         if !configs.is_empty() && self.target_state(name) == TargetState::Stopped {
-            let text =
-                format!("Cannot submit non-empty set of task configs for stopped connector {name}");
-            return Outcome::Now(Err(HerderError::BadRequest(text)));
+            return Outcome::Now(Err(stopped(name)));
         }
         self.write_tasks(
             &name.into(),
@@ -275,8 +278,7 @@ impl Machine {
         }
         let exists = self.config.contains(name);
         if exists && !may_replace {
-            let text = format!("Connector {name} already exists");
-            return Outcome::Now(Err(HerderError::AlreadyExists(text)));
+            return Outcome::Now(Err(already_exists(name)));
         }
         let kind = match (self.settings.describe)(config) {
             Ok((kind, _)) => kind,
@@ -290,8 +292,12 @@ impl Machine {
         };
         let records = connector_config(&name.into(), config.clone(), target);
         let what = format!("writing a config for connector {name} to the config topic");
+        let guard = match may_replace {
+            true => Guard::Nothing,
+            false => Guard::Absent(name.into()),
+        };
         let reply = Reply::Created(!exists, info);
-        self.write_config(what, records, Then::Answer(id, reply));
+        self.write_config(what, guard, records, Then::Answer(id, reply));
         Outcome::Later
     }
 
@@ -304,7 +310,8 @@ impl Machine {
         }
         let records = connector_removal(&name.into()).into();
         let what = format!("removing the config for connector {name} from the config topic");
-        self.write_config(what, records, Then::Answer(id, Reply::Done));
+        let guard = Guard::Present(name.into());
+        self.write_config(what, guard, records, Then::Answer(id, Reply::Done));
         Outcome::Later
     }
 
@@ -317,7 +324,9 @@ impl Machine {
             state: Some(state),
         };
         let what = format!("writing the target state for connector {name} to the config topic");
-        self.write_config(what, vec![record.encode()], Then::Answer(id, Reply::Done));
+        let guard = Guard::Present(name.into());
+        let records = vec![record.encode()];
+        self.write_config(what, guard, records, Then::Answer(id, Reply::Done));
         Outcome::Later
     }
 
@@ -396,7 +405,7 @@ impl Machine {
         let what = format!("writing restart request for connector {name} to the config topic");
         let record = ConfigRecord::Restart(request).encode();
         let then = Then::Answer(id, Reply::Status(reply));
-        self.write_config(what, vec![record], then);
+        self.write_config(what, Guard::Present(name), vec![record], then);
         Outcome::Later
     }
 
@@ -542,6 +551,16 @@ pub(super) fn shown(state: State) -> ConnectorState {
         State::Restarting => ConnectorState::Restarting,
         State::Stopped => ConnectorState::Stopped,
     }
+}
+
+pub(super) fn stopped(name: &str) -> HerderError {
+    HerderError::BadRequest(format!(
+        "Cannot submit non-empty set of task configs for stopped connector {name}"
+    ))
+}
+
+pub(super) fn already_exists(name: &str) -> HerderError {
+    HerderError::AlreadyExists(format!("Connector {name} already exists"))
 }
 
 pub(super) fn not_found(name: &str) -> HerderError {

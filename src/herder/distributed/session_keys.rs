@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::config_writes::Then;
+use super::config_writes::{Guard, Then};
 use super::machine::{Ending, Machine};
 use crate::distributed::config_topic::{ConfigRecord, SessionKey};
 use crate::distributed::protocol::ConnectProtocol;
@@ -66,7 +66,7 @@ impl Machine {
         };
         let record = ConfigRecord::SessionKey(key).encode();
         let what = "writing a new session key to the config topic".to_owned();
-        self.write_config(what, vec![record], Then::Nobody);
+        self.write_config(what, Guard::Nothing, vec![record], Then::Nobody);
     }
 
     /// Says once that requests between workers are not signed any more, or again.

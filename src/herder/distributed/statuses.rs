@@ -6,20 +6,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config_log::Record;
+use super::group::Phase;
 use super::machine::{Machine, Now};
 use super::protocol::{Output, Token, WriteError};
 use super::work::Item;
-use crate::distributed::status_topic::{State, Status, StatusOf, StatusWrite, TopicStatus};
+use crate::distributed::status_topic::{
+    State, Status, StatusOf, StatusProblem, StatusWrite, TopicStatus,
+};
 use crate::distributed::{ConnectorTaskId, TopicRecord};
 
 /// Wait before a status that could not be written is tried again.
 const RETRY: Duration = Duration::from_millis(300);
+
+/// How long the status topic may show something else than what was told of what runs here.
+const CONFIRM: Duration = Duration::from_secs(5);
 
 /// Statuses that are on their way.
 #[derive(Debug, Default)]
 pub(super) struct StatusWrites {
     sent: BTreeMap<Token, Sent>,
     retries: Vec<(Instant, StatusWrite)>,
+    /// When the leader looks for statuses of what is configured no more.
+    sweep: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -36,7 +44,8 @@ impl StatusWrites {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.retries.iter().map(|(at, _)| *at).min()
+        let retries = self.retries.iter().map(|(at, _)| *at);
+        retries.chain(self.sweep).min()
     }
 }
 
@@ -46,7 +55,68 @@ impl Machine {
         self.now = now;
         for record in records {
             if let Some(problem) = self.status.apply(record.key, record.value) {
+                if let StatusProblem::Stale { key, .. } = &problem {
+                    self.hidden(key);
+                }
                 super::log(problem.level(), "status", record.offset, &problem);
+            }
+        }
+        self.confirm();
+        if self.group.is_leader() && self.statuses.sweep.is_none() && !self.deleted().is_empty() {
+            self.statuses.sweep = Some(now.at + CONFIRM);
+        }
+    }
+
+    /// Readers pass over a status that the topic keeps: whoever reads the topic anew believes it.
+    fn hidden(&mut self, key: &str) {
+        for (item, slot) in &mut self.work.slots {
+            slot.hidden |= item.status_of().key() == key;
+        }
+    }
+
+    /// Compares what was told of what runs here with what the topic shows now: a worker that did not know
+    /// better may have written something else, and a write may have been lost.
+    fn confirm(&mut self) {
+        let (status, worker_id) = (&self.status, &self.settings.worker_id);
+        let again = self.now.at + CONFIRM;
+        for (item, slot) in &mut self.work.slots {
+            let Some(state) = slot.state else {
+                continue;
+            };
+            let shown = match item.id() {
+                Some(id) => status.task(&id),
+                None => status.connector(&item.connector),
+            };
+            let same =
+                shown.is_some_and(|shown| shown.state == state && shown.worker_id == *worker_id);
+            let confirmed = same && !slot.hidden;
+            slot.tell_again = match confirmed {
+                true => None,
+                false => slot.tell_again.or(Some(again)),
+            };
+        }
+    }
+
+    /// Tells again what the topic does not show.
+    fn tell_again(&mut self) {
+        let now = self.now.at;
+        let settled = self.group.phase == Phase::Resolved;
+        let mut again = Vec::new();
+        for (item, slot) in &mut self.work.slots {
+            if slot.tell_again.is_some_and(|at| at <= now) {
+                slot.tell_again = Some(now + CONFIRM);
+                slot.hidden &= !settled;
+                again.extend(
+                    slot.state
+                        .map(|state| (item.clone(), state, slot.trace.clone())),
+                );
+            }
+        }
+        for (item, state, trace) in again {
+            if settled && self.is_ours(&item) {
+                let status = self.status_now(&item, state, trace);
+                let write = self.status.put(&item.status_of(), &status);
+                self.send(write);
             }
         }
     }
@@ -61,13 +131,12 @@ impl Machine {
     /// Tells the cluster the state of something here. A status that says that somebody let go of it, or
     /// failed, must not hide one of whoever has it now.
     pub(super) fn put_status(&mut self, item: &Item, state: State, trace: Option<String>) {
-        let status = Status {
-            state,
-            trace,
-            worker_id: self.settings.worker_id.clone(),
-            generation: self.group.generation,
-            version: self.version(item, state),
-        };
+        if let Some(slot) = self.work.slots.get_mut(item) {
+            slot.trace.clone_from(&trace);
+            slot.hidden = false;
+            slot.tell_again = Some(self.now.at + CONFIRM);
+        }
+        let status = self.status_now(item, state, trace);
         let of = item.status_of();
         let write = match state {
             State::Unassigned | State::Failed => self.status.put_safe(&of, &status),
@@ -75,6 +144,16 @@ impl Machine {
         };
         if let Some(write) = write {
             self.send(write);
+        }
+    }
+
+    fn status_now(&self, item: &Item, state: State, trace: Option<String>) -> Status {
+        Status {
+            state,
+            trace,
+            worker_id: self.settings.worker_id.clone(),
+            generation: self.group.generation,
+            version: self.version(item, state),
         }
     }
 
@@ -156,6 +235,13 @@ impl Machine {
     /// Tries again what could not be written, where it still says something.
     pub(super) fn statuses_overdue(&mut self) {
         let now = self.now.at;
+        self.tell_again();
+        if self.statuses.sweep.is_some_and(|at| at <= now) {
+            self.statuses.sweep = None;
+            if self.group.is_leader() && self.group.phase == Phase::Resolved {
+                self.forget_deleted();
+            }
+        }
         let (due, later) = std::mem::take(&mut self.statuses.retries)
             .into_iter()
             .partition(|(at, _)| *at <= now);
@@ -170,29 +256,29 @@ impl Machine {
     /// The leader takes the statuses back of what was deleted before this round (Kafka:
     /// `updateDeletedConnectorStatus`, `updateDeletedTaskStatus`).
     pub(super) fn forget_deleted(&mut self) {
-        let snapshot = self.config.snapshot();
-        let mut gone: Vec<StatusOf> = Vec::new();
-        for name in self.status.connectors() {
-            if !snapshot.contains(name) {
-                gone.push(StatusOf::Connector(Arc::clone(name)));
-            }
-            let tasks = self.status.tasks(name).map(|(task, _)| task);
-            let remaining = i32::try_from(snapshot.tasks(name).len()).unwrap_or(i32::MAX);
-            let remaining = if snapshot.contains(name) {
-                remaining
-            } else {
-                0
-            };
-            let deleted = tasks.filter(|task| *task >= remaining);
-            gone.extend(
-                deleted.map(|task| StatusOf::Task(ConnectorTaskId::new(Arc::clone(name), task))),
-            );
-        }
-        for of in gone {
+        for of in self.deleted() {
             self.append_status(TopicRecord {
                 key: of.key().into_bytes(),
                 value: None,
             });
         }
+    }
+
+    /// Whose statuses are in the topic though they are configured no more.
+    fn deleted(&self) -> Vec<StatusOf> {
+        let snapshot = self.config.snapshot();
+        let mut gone: Vec<StatusOf> = Vec::new();
+        for name in self.status.names() {
+            if !snapshot.contains(name) && self.status.connector(name).is_some() {
+                gone.push(StatusOf::Connector(Arc::clone(name)));
+            }
+            let tasks = self.status.tasks_in_topic(name).into_iter();
+            let remaining = snapshot.task_count(name);
+            let deleted = tasks.filter(|task| *task >= remaining);
+            gone.extend(
+                deleted.map(|task| StatusOf::Task(ConnectorTaskId::new(Arc::clone(name), task))),
+            );
+        }
+        gone
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::machine::{Ending, Machine};
 use crate::api::ConfigMap;
 use crate::config::connector::RestartPolicy;
-use crate::distributed::config_topic::TargetState;
+use crate::distributed::config_topic::{NO_OFFSET, TargetState};
 use crate::distributed::status_topic::{State, StatusOf};
 use crate::distributed::{ConnectorTaskId, ConnectorsAndTasks};
 use crate::herder::restart_policy::Restarts;
@@ -69,9 +69,14 @@ pub(super) struct Slot {
     pub(super) state: Option<State>,
     /// To be started as soon as it may.
     pub(super) wanted: bool,
-    /// It is started with an assignment that was made from this offset of the config topic or a later one:
-    /// by then every worker has stopped what ran with earlier configurations.
-    pub(super) not_before: i64,
+    /// Task configurations that the connector that runs here has generated last.
+    pub(super) generated: Option<Vec<ConfigMap>>,
+    /// Trace of the failure that was told.
+    pub(super) trace: Option<String>,
+    /// Somebody has written another status after it, which only those see who read the topic anew.
+    pub(super) hidden: bool,
+    /// When the state is told again, as the status topic does not show it.
+    pub(super) tell_again: Option<Instant>,
     /// A user asked for the restart.
     pub(super) restarting: bool,
     pub(super) restarts: Restarts,
@@ -91,13 +96,19 @@ impl Work {
         self.slots.values().all(|slot| slot.live.is_none())
     }
 
+    /// Places where something runs.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&Item, &Slot)> {
+        self.slots.iter().filter(|(_, slot)| slot.live.is_some())
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let slots = self.slots.values();
+        let tell_again = slots.clone().filter_map(|slot| slot.tell_again);
         let stops = slots.clone().filter_map(|slot| slot.deadline);
         // A failed task whose instance has not ended yet waits for that.
         let failed = slots.filter(|slot| slot.live.is_none());
         let restarts = failed.filter_map(|slot| slot.restarts.due());
-        stops.chain(restarts).min()
+        stops.chain(restarts).chain(tell_again).min()
     }
 
     fn next(&mut self, item: &Item) -> InstanceId {
@@ -131,12 +142,17 @@ impl Machine {
     }
 
     /// Whether the group gave it to this worker and it is still configured.
-    fn is_ours(&self, item: &Item) -> bool {
+    pub(super) fn is_ours(&self, item: &Item) -> bool {
+        self.group.owns(item) && self.is_configured(item)
+    }
+
+    /// Whether the config topic has it, as far as it was read. Tasks of an inconsistent connector have no
+    /// configurations that belong together.
+    pub(super) fn is_configured(&self, item: &Item) -> bool {
         let snapshot = self.config.snapshot();
-        let count = || snapshot.task_count(&item.connector);
-        self.group.owns(item)
-            && snapshot.contains(&item.connector)
-            && item.task.is_none_or(|task| task < count())
+        let name = &item.connector;
+        let has = |task| task < snapshot.task_count(name) && !snapshot.is_inconsistent(name);
+        snapshot.contains(name) && item.task.is_none_or(has)
     }
 
     /// Gives every item of the assignment a place, and takes the places of what is not ours any more.
@@ -158,16 +174,28 @@ impl Machine {
     }
 
     fn reconcile_one(&mut self, item: &Item) {
-        let ours = self.ending == Ending::No && self.is_ours(item);
+        let owned = self.group.owns(item);
+        let ours = self.ending == Ending::No && owned && self.is_configured(item);
         let target = self.target_state(&item.connector);
-        let Some(slot) = self.work.slots.get(item) else {
+        let committed_at = match item.task {
+            Some(_) => self.config.snapshot().committed_at(&item.connector),
+            None => NO_OFFSET,
+        };
+        let Some(slot) = self.work.slots.get_mut(item) else {
             return;
         };
         let live = slot.live.is_some();
         if !ours {
+            // It may come back, or was not read yet.
+            slot.wanted = true;
+            slot.restarting = false;
             match live {
                 true => self.stop(item),
-                false => self.give_place_up(item),
+                false if !owned => self.give_place_up(item),
+                false => {
+                    slot.state = None;
+                    slot.tell_again = None;
+                }
             }
             return;
         }
@@ -175,7 +203,7 @@ impl Machine {
             self.hold_stopped(item);
         } else if live && (slot.wanted || slot.restarting) {
             self.stop(item);
-        } else if !live && slot.wanted && self.group.may_start(slot.not_before) {
+        } else if !live && slot.wanted && self.group.may_start(committed_at) {
             self.start(item);
         }
     }
@@ -194,13 +222,18 @@ impl Machine {
         let Some(slot) = self.work.slots.get_mut(item) else {
             return;
         };
+        slot.wanted = true;
+        slot.restarting = false;
+        let state = match item.task {
+            None => State::Stopped,
+            // It has none as a rule: they are taken away before.
+            Some(_) => State::Unassigned,
+        };
         if slot.live.is_some() {
             self.stop(item);
-        } else if item.task.is_none() && slot.state != Some(State::Stopped) {
-            slot.wanted = true;
-            slot.restarting = false;
-            slot.state = Some(State::Stopped);
-            self.put_status(item, State::Stopped, None);
+        } else if slot.state != Some(state) {
+            slot.state = Some(state);
+            self.put_status(item, state, None);
         }
     }
 
@@ -273,6 +306,7 @@ impl Machine {
         slot.restarting = false;
         slot.deadline = None;
         slot.restarts.cancel();
+        slot.generated = None;
         slot.live = Some(instance);
         let name = item.connector.to_string();
         let output = match task_config {
@@ -362,7 +396,9 @@ impl Machine {
             _ => {}
         }
         slot.state = Some(told);
-        self.put_status(item, told, trace);
+        if told != State::Unassigned || self.is_configured(item) {
+            self.put_status(item, told, trace);
+        }
     }
 
     fn restart_policy(&self, connector: &str) -> RestartPolicy {

@@ -48,6 +48,7 @@ impl Plan {
         };
         let max_delay = [0, 5_000, 20_000, 40_000][rng.usize(0..4)];
         let keeps_id = rng.bool();
+        let mixed = rng.u8(..) < 16;
         let skews = rng.u8(..) < 40;
         let profile = |w: usize, rng: &mut Rng| {
             let host = if same_url && w == 1 { 0 } else { w };
@@ -57,6 +58,7 @@ impl Plan {
                 max_delay,
                 lost_tasks,
                 keeps_id,
+                apache: mixed && rng.bool(),
                 skew: if skews {
                     rng.i64(-90_000_000..90_000_000)
                 } else {
@@ -86,6 +88,8 @@ pub(super) enum Chaos {
     Join(W),
     ReadAgain(W),
     Faster(W),
+    /// The coordinator forgets the group, if nobody is in it.
+    Forget,
 }
 
 impl World {
@@ -117,6 +121,7 @@ impl World {
             Chaos::Join(w) => self.workers[w].cut_group = Cut::No,
             Chaos::ReadAgain(w) => self.workers[w].cut_topics = false,
             Chaos::Faster(w) => self.workers[w].slow = 0,
+            Chaos::Forget => self.coordinator.forget_empty(),
         }
     }
 
@@ -158,6 +163,8 @@ impl World {
         for w in 0..self.workers.len() {
             self.crash(w);
         }
+        let wait = self.rng.u64(11_000..18_000);
+        self.at(wait, Event::Chaos(Chaos::Forget));
     }
 
     /// Whoever has been asked to assign dies.
@@ -233,12 +240,12 @@ impl World {
     fn garbage(&mut self) {
         let topic = Topic::ALL[self.rng.usize(0..3)];
         let keys = [
-            "connector-c0",
-            "task-c0-0",
-            "commit-c1",
+            "connector-x0",
+            "task-x0-0",
+            "commit-x1",
             "unknown",
-            "target-state-c2",
-            "status-task-c0-0",
+            "target-state-x2",
+            "status-task-x0-0",
             "status-topic-x",
         ];
         let values: [&[u8]; 5] = [

@@ -305,10 +305,12 @@ impl World {
         }
         let mut found = None;
         for (offset, entry) in self.logs[0].written(ticket.since) {
-            if let Some(record) = decoded(&mut self.client.decoder, &entry.record)
+            if entry.by == Some(w)
+                && let Some(record) = decoded(&mut self.client.decoder, &entry.record)
                 && brings(&ticket.request, &record)
             {
                 found = Some(offset);
+                break;
             }
         }
         let Some(offset) = found else {
@@ -330,7 +332,7 @@ impl World {
         let gone = worker.life != append.life || worker.up == Up::Down;
         if worker.cut_topics {
             if !gone {
-                self.at(150, Event::Append(append));
+                self.held_up(append);
             }
             return;
         }
@@ -378,6 +380,20 @@ impl World {
             };
             self.later(worker, wait, Task::Machine(input));
         }
+    }
+
+    /// The producer of the config topic tries for ever, that of the status topic gives up.
+    fn held_up(&mut self, append: Append) {
+        if append.topic == Topic::Config {
+            return self.at(150, Event::Append(append));
+        }
+        let error = WriteError {
+            message: "no broker".to_owned(),
+            retriable: true,
+        };
+        let wait = self.rng.u64(500..4_000);
+        let written = Input::StatusWritten(append.token, Err(error));
+        self.later(append.worker, wait, Task::Machine(written));
     }
 
     fn write(&mut self, topic: Topic, record: TopicRecord, by: W) {

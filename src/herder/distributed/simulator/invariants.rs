@@ -1,13 +1,15 @@
 //! What holds at every step, and what comes true when chaos has ceased.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::instances::{Fake, Place, commit_of};
 use super::topics::Topic;
 use super::worker::{Up, brief};
 use super::world::{Ms, W, World};
+use crate::distributed::TopicRecord;
 use crate::distributed::config_topic::{ClusterConfigState, ConfigTopic, TargetState};
-use crate::distributed::status_topic::{State, StatusTopic};
+use crate::distributed::status_topic::{State, StatusDecoder, StatusRecord};
 use crate::herder::standalone::Request;
 use crate::task::control::Wish;
 
@@ -25,8 +27,13 @@ impl World {
 
     /// Nothing runs twice, and tasks of one connector come from one commit.
     pub(super) fn check_start(&self, w: W, new: &Fake) {
+        let mixed = self.workers.iter().any(|worker| worker.profile.apache);
+        let apache = self.workers[w].profile.apache;
+        if apache || !self.runs(w) {
+            return;
+        }
         for (other, worker) in self.workers.iter().enumerate() {
-            if !self.runs(other) {
+            if !self.runs(other) || (other != w && worker.profile.apache != apache) {
                 continue;
             }
             for fake in worker.live.values() {
@@ -39,7 +46,7 @@ impl World {
                     && fake.place.task.is_some()
                     && new.place.task.is_some();
                 assert!(
-                    !siblings || commit_of(&fake.config) == commit_of(&new.config),
+                    mixed || !siblings || commit_of(&fake.config) == commit_of(&new.config),
                     "worker {w} starts {} of {} while {} of {} runs on worker {other}",
                     new.place,
                     brief(&new.config),
@@ -48,6 +55,30 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Who lets go of something does not hide the status of whoever has it now.
+    pub(super) fn check_status(&self, w: W, record: &TopicRecord) {
+        let mut decoder = StatusDecoder::default();
+        let Some(machine) = &self.workers[w].machine else {
+            return;
+        };
+        let written = decoder.decode(Some(&record.key), record.value.as_deref());
+        let (known, written) = match written {
+            Ok(StatusRecord::Connector(name, Some(written))) => {
+                (machine.status.connector(&name), written)
+            }
+            Ok(StatusRecord::Task(id, Some(written))) => (machine.status.task(&id), written),
+            _ => return,
+        };
+        let later = known.is_some_and(|known| {
+            known.worker_id != written.worker_id && known.generation > written.generation
+        });
+        assert!(
+            written.state != State::Unassigned || !later,
+            "worker {w} lets go of {} and hides {known:?}",
+            String::from_utf8_lossy(&record.key)
+        );
     }
 
     /// Who is out of the group runs nothing.
@@ -68,7 +99,10 @@ impl World {
             "worker {w} is in no generation and runs {}",
             shown()
         );
-        let since = worker.member.outside_since;
+        let since = worker
+            .member
+            .outside_since
+            .filter(|_| !worker.profile.apache);
         assert!(
             since.is_none_or(|since| since + HANDOVER > self.now),
             "worker {w} is out of the group since {since:?} and runs {}",
@@ -79,23 +113,29 @@ impl World {
     /// Everything is as the config topic says.
     pub(super) fn check_settled(&self) {
         let config = self.replayed_config();
-        let status = self.replayed_status();
         self.check_snapshots(&config);
         let mut expected = BTreeMap::new();
         for connector in config.connectors() {
             self.check_connector(&config, connector, &mut expected);
         }
-        let live: BTreeSet<&Place> = self.live().map(|(_, fake)| &fake.place).collect();
+        let known =
+            |place: &&Place| place.task.is_none() || !self.forgets_tasks(&config, &place.connector);
+        let live = self.live().map(|(_, fake)| &fake.place);
+        let live: BTreeSet<&Place> = live.filter(known).collect();
         let wanted: BTreeSet<&Place> = expected
             .iter()
-            .filter(|(_, (state, _))| *state != State::Stopped)
+            .filter(|(_, (state, _))| ![State::Stopped, State::Unassigned].contains(state))
             .map(|(place, _)| place)
             .collect();
         assert_eq!(live, wanted, "what runs, and what should");
-        check_statuses(&status, &expected);
+        self.check_statuses(&config, &expected);
         self.check_balance();
         self.check_memory();
-        assert!(self.coordinator.is_stable(), "a round is open");
+        assert!(
+            self.coordinator.is_stable(),
+            "a round is open: {}",
+            self.coordinator.shown()
+        );
         let open = self.open_tickets();
         assert!(open.is_empty(), "requests without an answer: {open:?}");
     }
@@ -118,14 +158,53 @@ impl World {
         ClusterConfigState::clone(&topic.snapshot())
     }
 
-    fn replayed_status(&self) -> StatusTopic {
-        let mut topic = StatusTopic::new();
+    /// The last status under each key.
+    fn statuses(&self) -> BTreeMap<Place, (State, String)> {
+        let mut decoder = StatusDecoder::default();
+        let mut found = BTreeMap::new();
         for partition in [Topic::Status(0), Topic::Status(1)] {
             for (_, entry) in self.logs[partition.index()].all() {
-                topic.apply(Some(&entry.record.key), entry.record.value.as_deref());
+                let value = entry.record.value.as_deref();
+                let (place, status) = match decoder.decode(Some(&entry.record.key), value) {
+                    Ok(StatusRecord::Connector(name, status)) => (place(&name, None), status),
+                    Ok(StatusRecord::Task(id, status)) => {
+                        (place(&id.connector, u32::try_from(id.task).ok()), status)
+                    }
+                    _ => continue,
+                };
+                match status {
+                    Some(status) => found.insert(place, (status.state, status.worker_id)),
+                    None => found.remove(&place),
+                };
             }
         }
-        topic
+        found
+    }
+
+    /// The topic says exactly what runs, and where.
+    fn check_statuses(
+        &self,
+        config: &ClusterConfigState,
+        expected: &BTreeMap<Place, (State, String)>,
+    ) {
+        let mut found = self.statuses();
+        found.retain(|place, _| {
+            place.task.is_none() || !self.forgets_tasks(config, &place.connector)
+        });
+        let shown = |all: &BTreeMap<Place, (State, String)>,
+                     other: &BTreeMap<Place, (State, String)>| {
+            let only = all
+                .iter()
+                .filter(|(place, status)| other.get(*place) != Some(*status));
+            let shown = only.map(|(place, (state, on))| format!("{place} {state:?} on {on}"));
+            shown.collect::<Vec<_>>().join(", ")
+        };
+        assert!(
+            found == *expected,
+            "the status topic says [{}] and should say [{}]",
+            shown(&found, expected),
+            shown(expected, &found)
+        );
     }
 
     /// All workers know the same.
@@ -138,7 +217,8 @@ impl World {
             let names =
                 |state: &ClusterConfigState| -> Vec<(String, Option<TargetState>, i32, usize)> {
                     let connectors = state.connectors();
-                    let of = |name: &std::sync::Arc<str>| {
+                    let connectors = connectors.filter(|name| !self.forgets_tasks(state, name));
+                    let of = |name: &Arc<str>| {
                         (
                             name.to_string(),
                             state.target_state(name),
@@ -152,6 +232,14 @@ impl World {
         }
     }
 
+    /// Readers pass over the commit of a connector whose configuration comes later and has no earlier one any
+    /// more, as in Kafka. One that runs makes its tasks anew then; a paused one does when it is resumed.
+    fn forgets_tasks(&self, config: &ClusterConfigState, name: &str) -> bool {
+        let [own, commit] = ["connector", "commit"].map(|kind| format!("{kind}-{name}"));
+        config.target_state(name) == Some(TargetState::Paused)
+            && self.logs[0].comes_after(&own, &commit)
+    }
+
     /// One connector: who runs what of it.
     fn check_connector(
         &self,
@@ -159,14 +247,16 @@ impl World {
         name: &str,
         expected: &mut BTreeMap<Place, (State, String)>,
     ) {
-        let place = |task| Place {
-            connector: name.to_owned(),
-            task,
-        };
+        let place = |task| place(name, task);
         let target = config.target_state(name).unwrap_or(TargetState::Started);
         if target == TargetState::Stopped {
             let owner = self.owner(&place(None));
             expected.insert(place(None), (State::Stopped, self.worker_id(owner)));
+            for task in config.tasks(name) {
+                let place = place(u32::try_from(task.task).ok());
+                let owner = self.worker_id(self.owner(&place));
+                expected.insert(place, (State::Unassigned, owner));
+            }
             return;
         }
         let (state, wish) = match target {
@@ -191,7 +281,8 @@ impl World {
         expected.insert(place(None), (state, self.worker_id(w)));
         let tasks = match target {
             TargetState::Started => instance.task_configs().len(),
-            _ => usize::try_from(config.task_count(name)).unwrap_or(0),
+            _ if self.forgets_tasks(config, name) => 0,
+            _ => config.tasks(name).len(),
         };
         for task in 0..u32::try_from(tasks).unwrap_or(0) {
             let of = self
@@ -301,23 +392,9 @@ impl World {
     }
 }
 
-fn check_statuses(status: &StatusTopic, expected: &BTreeMap<Place, (State, String)>) {
-    let mut found: BTreeMap<Place, (State, String)> = BTreeMap::new();
-    for name in status.connectors() {
-        let place = |task| Place {
-            connector: name.to_string(),
-            task,
-        };
-        if let Some(status) = status.connector(name) {
-            found.insert(place(None), (status.state, status.worker_id.clone()));
-        }
-        for (task, status) in status.tasks(name) {
-            let task = u32::try_from(task).ok();
-            found.insert(place(task), (status.state, status.worker_id.clone()));
-        }
+fn place(connector: &str, task: Option<u32>) -> Place {
+    Place {
+        connector: connector.to_owned(),
+        task,
     }
-    assert_eq!(
-        &found, expected,
-        "statuses in the topic, and what should be there"
-    );
 }

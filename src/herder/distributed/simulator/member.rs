@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::coordinator::{Answer, Ask, Protocols, REBALANCE, SESSION};
 use super::worker::{Input, Task};
 use super::world::{Event, Ms, W, World};
+use crate::distributed::protocol::{Assignment, ConnectProtocol, WorkerState};
 use crate::herder::distributed::{GroupCommand, Joined, Lead};
 
 /// `heartbeat.interval.ms`.
@@ -205,7 +206,9 @@ impl World {
         if forgotten || !member.keeps_id {
             member.id.clear();
         }
-        self.tell(w, Input::SessionLost(reason));
+        if !self.workers[w].profile.apache {
+            self.tell(w, Input::SessionLost(reason));
+        }
         self.member_asks(w);
     }
 
@@ -226,6 +229,7 @@ impl World {
     /// What the machine wants of its member.
     pub(super) fn group_command(&mut self, w: W, command: GroupCommand) {
         let handed = self.workers[w].handed;
+        let apache = self.workers[w].profile.apache;
         let member = &mut self.workers[w].member;
         match command {
             GroupCommand::RequestJoin(_) => match member.stage {
@@ -240,13 +244,22 @@ impl World {
                 // What was asked for before is in the metadata.
                 member.rejoin = false;
                 let id = member.id.clone();
-                let name = |(name, bytes): (&str, Vec<u8>)| (name.to_owned(), bytes);
-                let protocols: Protocols = protocols.into_iter().map(name).collect();
+                let said = |(name, bytes): (&str, Vec<u8>)| match apache {
+                    true => (name.to_owned(), without_plugins(name, &bytes)),
+                    false => (name.to_owned(), bytes),
+                };
+                let protocols: Protocols = protocols.into_iter().map(said).collect();
                 self.send(w, Kind::Join, Ask::Join { id, protocols });
             }
             GroupCommand::Assign(assignments) => {
                 if member.stage == Stage::Leading && handed == member.attempt {
-                    self.sync(w, assignments.expect("an assignment of a round"));
+                    let mut assignments = assignments.expect("an assignment of a round");
+                    if apache {
+                        assignments
+                            .iter_mut()
+                            .for_each(|(_, bytes)| without_barrier(bytes));
+                    }
+                    self.sync(w, assignments);
                 }
             }
             GroupCommand::Leave(_) => self.leave(w),
@@ -283,7 +296,7 @@ impl World {
                 protocol,
                 lead,
             } => {
-                member.renew(pending.sent);
+                // The coordinator has waited for others meanwhile. Who had no lease has none before it syncs.
                 member.id = id;
                 member.generation = generation;
                 member.protocol = protocol;
@@ -318,10 +331,8 @@ impl World {
 
     fn joined(&mut self, w: W, lead: Option<Protocols>) {
         let member = &mut self.workers[w].member;
-        let lease = member.lease;
         let Some(members) = lead else {
-            self.sync(w, Vec::new());
-            return self.lease_timer(w, lease);
+            return self.sync(w, Vec::new());
         };
         member.stage = Stage::Leading;
         member.attempt += 1;
@@ -332,7 +343,6 @@ impl World {
             members,
         };
         let attempt = member.attempt;
-        self.lease_timer(w, lease);
         self.tell(w, Input::Lead(attempt, lead));
     }
 
@@ -406,4 +416,21 @@ impl World {
             );
         }
     }
+}
+
+/// What Apache's worker says when it joins.
+fn without_plugins(protocol: &str, metadata: &[u8]) -> Vec<u8> {
+    let state = WorkerState::decode(metadata).expect("metadata of the machine");
+    let protocol = ConnectProtocol::from_name(protocol).expect("a protocol of the machine");
+    let state = WorkerState {
+        plugins: None,
+        ..state
+    };
+    state.encode(protocol).expect("short names")
+}
+
+/// What Apache's leader says.
+fn without_barrier(assignment: &mut Vec<u8>) {
+    let read = Assignment::decode(assignment).expect("an assignment of the machine");
+    *assignment = read.encode().expect("short names");
 }

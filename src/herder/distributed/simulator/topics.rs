@@ -77,6 +77,16 @@ impl Log {
         self.between(0, self.end())
     }
 
+    /// Whether the last record of one key came after the last one of another, and some were dropped.
+    pub(super) fn comes_after(&self, key: &str, other: &str) -> bool {
+        let last = |key: &str| {
+            self.entries
+                .iter()
+                .rposition(|entry| entry.record.key == key.as_bytes())
+        };
+        self.entries.iter().any(|entry| entry.gone) && last(key) > last(other)
+    }
+
     /// Drops what a later record of its key hides, below an offset; old tombstones go, too.
     pub(super) fn compact(&mut self, below: usize) {
         let mut last: HashMap<&[u8], usize> = HashMap::new();

@@ -37,6 +37,9 @@ pub(super) struct Profile {
     pub(super) lost_tasks: LostTasks,
     pub(super) keeps_id: bool,
     pub(super) skew: i64,
+    /// It is in its group as Apache's worker is: it does not say what it can run, keeps what it runs when its
+    /// session is lost, and tells nobody how far all have read.
+    pub(super) apache: bool,
 }
 
 impl Profile {
@@ -125,6 +128,8 @@ pub(super) struct Worker {
     pub(super) slow: Ms,
     /// Offsets up to which topics were read.
     pub(super) read: [usize; 3],
+    /// When the last records that were sent reach their topics.
+    sent: [Ms; 3],
     delivering: [bool; 3],
     /// Where the topics ended when the worker started, until it has read that.
     boot: [Option<usize>; 3],
@@ -148,6 +153,7 @@ impl Worker {
             cut_topics: false,
             slow: 0,
             read: [0; 3],
+            sent: [0; 3],
             delivering: [false; 3],
             boot: [None; 3],
             reads: Vec::new(),
@@ -217,12 +223,22 @@ impl World {
         worker.life += 1;
         worker.machine = None;
         worker.live.clear();
-        worker.backlog.clear();
         worker.reads.clear();
         worker.tick_at = None;
         worker.handed = 0;
         let origins = std::mem::take(&mut worker.origins);
+        let backlog = std::mem::take(&mut worker.backlog);
         for origin in origins.into_values() {
+            self.unanswered(origin);
+        }
+        for task in backlog {
+            self.never_heard(task);
+        }
+    }
+
+    /// The worker that this was for is no more.
+    pub(super) fn never_heard(&mut self, task: Task) {
+        if let Task::Request(_, origin, _) = task {
             self.unanswered(origin);
         }
     }
@@ -334,6 +350,7 @@ impl World {
             }
             Output::Status(token, record) => {
                 let topic = Topic::of_status(&record.key);
+                self.check_status(w, &record);
                 self.send_records(w, topic, token, vec![record]);
             }
             Output::Post(call) => self.post(w, call),
@@ -349,7 +366,11 @@ impl World {
             token,
             records,
         };
-        let wait = self.latency();
+        // A producer keeps the order of what it sends to a partition.
+        let arrives = self.now + self.latency();
+        let last = &mut self.workers[w].sent[topic.index()];
+        *last = arrives.max(*last);
+        let wait = *last - self.now;
         self.at(wait, Event::Append(append));
     }
 

@@ -199,13 +199,10 @@ impl World {
         match event {
             Event::Worker(w, life, task) => {
                 let worker = &mut self.workers[w];
-                if worker.life != life {
-                    return;
-                }
                 match worker.up {
-                    Up::Running => self.task(w, task),
-                    Up::Frozen => worker.backlog.push(task),
-                    Up::Down => {}
+                    Up::Running if worker.life == life => self.task(w, task),
+                    Up::Frozen if worker.life == life => worker.backlog.push(task),
+                    _ => self.never_heard(task),
                 }
             }
             Event::Ask(asker, ask) => {
