@@ -104,7 +104,7 @@ impl ClusterSettings {
             statuses,
             offsets,
             group: group(parsed, admin.common.clone()).map_err(|error| of_ours(&error))?,
-            lease: Lease::of_group(),
+            lease: Lease::unlimited(),
             admin,
             worker: worker.clone(),
             warnings,

@@ -128,7 +128,7 @@ impl Parts {
         Self {
             configs: log(settings.configs, configs_sink(Arc::clone(&sink))),
             statuses: log(settings.statuses, statuses_sink(Arc::clone(&sink))),
-            offsets: OffsetLogs::new(log(settings.offsets, offsets), view),
+            offsets: OffsetLogs::new(log(settings.offsets, offsets), view, settings.lease.clone()),
             group: Group::start(settings.group, settings.lease, Arc::clone(&sink)),
             admin,
             sink,

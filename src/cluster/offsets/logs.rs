@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use futures_util::future::{Either, join, join_all, select};
 
 use super::OffsetView;
-use crate::clients::{Admin, AdminConfig};
+use crate::clients::{Admin, AdminConfig, Lease};
 use crate::cluster::topic_log::{
     LogAdmin, LogClients, LogError, LogRecord, RecordSink, TopicLog, TopicLogSettings,
 };
@@ -126,13 +126,16 @@ struct OwnTopic {
 pub(in crate::cluster) struct OffsetLogs {
     worker: Topic,
     own: RefCell<HashMap<u64, OwnTopic>>,
+    /// Without it, others may have the tasks whose offsets these are.
+    lease: Lease,
 }
 
 impl OffsetLogs {
-    pub(in crate::cluster) fn new(log: Rc<TopicLog>, view: OffsetView) -> Rc<Self> {
+    pub(in crate::cluster) fn new(log: Rc<TopicLog>, view: OffsetView, lease: Lease) -> Rc<Self> {
         Rc::new(Self {
             worker: Topic { log, view },
             own: RefCell::default(),
+            lease,
         })
     }
 
@@ -161,6 +164,7 @@ impl OffsetLogs {
             }
             OffsetsCommand::Write(write) => {
                 let topics = self.topics(write.own);
+                let lease = self.lease.clone();
                 let Write {
                     connector,
                     entries,
@@ -174,6 +178,7 @@ impl OffsetLogs {
                         connector,
                         entries,
                         gate,
+                        lease,
                     };
                     job.run().await
                 };
@@ -296,6 +301,7 @@ struct Job {
     connector: Box<str>,
     entries: Vec<OffsetEntry>,
     gate: WriteGate,
+    lease: Lease,
 }
 
 impl Job {
@@ -329,8 +335,9 @@ impl Job {
             (Store::Connector, Some(own)) => &own.log,
             _ => &self.topics.worker.log,
         };
-        let gate = self.gate.clone();
-        let written = log.append_while(step.records, Rc::new(move || !gate.is_closed()));
+        let (gate, lease) = (self.gate.clone(), self.lease.clone());
+        let may_write = move || !gate.is_closed() && !lease.is_over();
+        let written = log.append_while(step.records, Rc::new(may_write));
         let outcome = async move { written.await.into_iter().collect::<Result<(), LogError>>() };
         if step.on_failure == OnFailure::Warn {
             // It decides nothing, so nobody waits for it (Kafka: `ConnectorOffsetBackingStore.set`).

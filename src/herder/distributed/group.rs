@@ -22,8 +22,8 @@ use crate::distributed::assignor::{
     Configuration, ConfiguredConnector, GroupAssignment, LeaderState, Member, Round,
 };
 use crate::distributed::protocol::{
-    Assignment, ConnectProtocol, NO_ERROR, WorkerState, append_barrier, append_holds_work, barrier,
-    holds_work, metadata_request,
+    Assignment, ConnectProtocol, NO_ERROR, PluginClasses, WorkerState, append_barrier,
+    append_holds_work, barrier, holds_work, metadata_request,
 };
 
 /// How often a worker that can't read the config topic backs off before it gives up what it runs (Kafka:
@@ -74,6 +74,8 @@ pub(super) struct Group {
     sync_retries: u32,
     assignor: GroupAssignor,
     pub(super) leader_state: Option<LeaderState>,
+    /// URLs of the members that this leader assigned to, and what they can run as far as they say.
+    able: Vec<(Arc<str>, Option<PluginClasses>)>,
 }
 
 /// Who leads the group.
@@ -103,6 +105,7 @@ impl Group {
             sync_retries: SYNC_RETRIES,
             assignor: assignor(settings),
             leader_state: None,
+            able: Vec::new(),
         }
     }
 
@@ -276,6 +279,11 @@ impl Machine {
                 }
             }
         }
+        let able = members.iter().map(|member| {
+            let state = &member.state;
+            (Arc::clone(&state.url), state.plugins.clone())
+        });
+        self.group.able = able.collect();
         let mut latest = self.configuration();
         let mut metadata = round.members.iter().map(|(_, metadata)| metadata);
         if protocol == ConnectProtocol::Eager && metadata.any(|metadata| holds_work(metadata)) {
@@ -308,6 +316,34 @@ impl Machine {
             Ok((id.to_string(), bytes))
         });
         encoded.collect()
+    }
+
+    /// Which workers may have a class that this one has not, as far as it knows.
+    pub(super) fn who_may_run(&self, class: &str) -> String {
+        let group = &self.group;
+        if !group.is_leader() {
+            let leader = group.leader.as_ref();
+            return leader.map_or_else(String::new, |leader| {
+                format!("; the leader of the group, {}, may have it", leader.url)
+            });
+        }
+        let others = group
+            .able
+            .iter()
+            .filter(|(url, _)| *url != self.settings.url);
+        // Apache's workers don't say.
+        let able = others.filter(|(_, plugins)| {
+            let plugins = plugins.as_ref();
+            plugins.is_none_or(|plugins| plugins.contains(class))
+        });
+        let urls: Vec<&str> = able.map(|(url, _)| &**url).collect();
+        match urls.is_empty() {
+            true => "; no other worker of the group has it".to_owned(),
+            false => format!(
+                "; these workers of the group may have it: {}",
+                urls.join(", ")
+            ),
+        }
     }
 
     /// Milliseconds of a clock that does not go backwards.

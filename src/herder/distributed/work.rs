@@ -308,6 +308,14 @@ impl Machine {
         slot.restarts.cancel();
         slot.generated = None;
         slot.live = Some(instance);
+        let kind = match (self.settings.describe)(&config) {
+            Ok((kind, _)) => kind,
+            Err(error) => {
+                let class = config.get("connector.class").cloned().flatten();
+                let text = format!("{error}{}", self.who_may_run(&class.unwrap_or_default()));
+                return self.failed_to_start(item, instance, &text);
+            }
+        };
         let name = item.connector.to_string();
         let output = match task_config {
             None => Local::StartConnector {
@@ -316,16 +324,13 @@ impl Machine {
                 config,
                 wish,
             },
-            Some(Some(task_config)) => match (self.settings.describe)(&config) {
-                Ok((kind, _)) => Local::StartTask {
-                    instance,
-                    id: worker_id(item),
-                    kind,
-                    connector_config: config,
-                    task_config: ConfigMap::clone(&task_config),
-                    wish,
-                },
-                Err(error) => return self.failed_to_start(item, instance, &error.to_string()),
+            Some(Some(task_config)) => Local::StartTask {
+                instance,
+                id: worker_id(item),
+                kind,
+                connector_config: config,
+                task_config: ConfigMap::clone(&task_config),
+                wish,
             },
             // The commit that named it lacked its configuration: the leader is asked for another one.
             Some(None) => {

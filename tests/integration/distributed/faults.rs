@@ -97,6 +97,21 @@ fn records_of_the_config_topic_that_nobody_understands_disturb_nothing() {
         Compression::NoCompression,
         garbage,
     );
+    // A connector that another kind of worker has written.
+    let odd = text(r#"{"properties":{"name":"odd","connector.class":"x.Odd","tasks.max":"1"}}"#);
+    let record = vec![(text("connector-odd"), odd)];
+    client.produce(
+        &group.topic("configs"),
+        0,
+        Compression::NoCompression,
+        record,
+    );
+    let status = first.wait_until("odd", "FAILED");
+    let trace = status["connector"]["trace"].as_str().unwrap();
+    assert!(
+        trace.contains("x.Odd") && trace.contains("no other worker"),
+        "{trace}"
+    );
     first.put(&idle("after", 1));
     first.wait_until_running("after", 1);
     first.wait_until_running("before", 1);
@@ -110,7 +125,7 @@ fn records_of_the_config_topic_that_nobody_understands_disturb_nothing() {
         .as_array_mut()
         .unwrap()
         .sort_by_key(ToString::to_string);
-    assert_eq!(names, json!(["after", "before"]));
+    assert_eq!(names, json!(["after", "before", "odd"]));
     second.stop_cleanly();
 }
 
