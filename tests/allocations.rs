@@ -470,6 +470,7 @@ async fn run_source(values: Values, log: Arc<EmbeddedLog>, config: ConfigMap, re
             .connector("c", &ConfigMap::new(), WriteGate::default())
             .unwrap(),
         active_topics: ActiveTopics::default().tracker("c", 0),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::clone(&metrics),
         errors: errors(),
@@ -499,6 +500,7 @@ async fn run_sink(values: Values, log: Arc<EmbeddedLog>, config: ConfigMap, reco
         consumer: Rc::new(EmbeddedConsumer::new(log, group)),
         subscription: Subscription::Topics(vec!["t".to_owned()]),
         active_topics: ActiveTopics::default().tracker("c", 0),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::clone(&metrics),
         errors: errors(),
