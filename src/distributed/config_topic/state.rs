@@ -161,7 +161,8 @@ impl ClusterConfigState {
 
     /// Whether a connector's last commit lacked tasks.
     pub fn is_inconsistent(&self, connector: &str) -> bool {
-        self.entry(connector).is_some_and(|entry| entry.inconsistent)
+        self.entry(connector)
+            .is_some_and(|entry| entry.inconsistent)
     }
 
     /// Whether producers of earlier tasks have to be fenced off before new ones may start.

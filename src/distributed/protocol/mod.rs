@@ -16,8 +16,8 @@ mod worker_state;
 
 use std::fmt;
 
-pub use barrier::{append_barrier, append_holds_work, barrier, holds_work};
 pub use assignment::{Assignment, CONFIG_MISMATCH, NO_ERROR};
+pub use barrier::{append_barrier, append_holds_work, barrier, holds_work};
 pub use plugins::PluginClasses;
 pub use wire::ProtocolError;
 pub use worker_state::{WorkerState, metadata_request};

@@ -69,7 +69,9 @@ impl StatusTopic {
             Ok(StatusRecord::Connector(connector, None)) => {
                 self.connectors.remove(&connector);
                 if let Some(tasks) = self.tasks.remove(&connector) {
-                    let written = tasks.into_iter().filter(|(_, entry)| entry.status.is_some());
+                    let written = tasks
+                        .into_iter()
+                        .filter(|(_, entry)| entry.status.is_some());
                     let written: Vec<_> = written.map(|(task, _)| (task, ())).collect();
                     if !written.is_empty() {
                         self.taken.entry(connector).or_default().extend(written);

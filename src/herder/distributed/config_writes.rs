@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::machine::{Machine, Now};
 use super::protocol::{ConfigCommand, Output, Token, WriteError};
+use super::requests::{already_exists, not_found, stopped};
 use crate::api::ConfigMap;
 use crate::distributed::TopicRecord;
 use crate::distributed::config_topic::{ConfigRecord, TargetState, task_configs};
-use super::requests::{already_exists, not_found, stopped};
 use crate::herder::entities::HerderError;
 use crate::herder::standalone::{Reply, RequestId};
 
@@ -126,11 +126,21 @@ impl Machine {
         records: Vec<TopicRecord>,
         then: Then,
     ) {
-        self.change(what, guard, vec![Step::Append(records), Step::ReadToEnd], then);
+        self.change(
+            what,
+            guard,
+            vec![Step::Append(records), Step::ReadToEnd],
+            then,
+        );
     }
 
     /// A connector's new tasks: all of them, read back, and then the commit that makes them count.
-    pub(super) fn write_tasks(&mut self, connector: &Arc<str>, configs: Vec<ConfigMap>, then: Then) {
+    pub(super) fn write_tasks(
+        &mut self,
+        connector: &Arc<str>,
+        configs: Vec<ConfigMap>,
+        then: Then,
+    ) {
         let what = format!(
             "writing {} task configs for connector {connector} to the config topic",
             configs.len()
@@ -152,7 +162,9 @@ impl Machine {
             state: Some(TargetState::Stopped),
         };
         steps.extend([Step::Append(vec![state.encode()]), Step::ReadToEnd]);
-        let what = format!("writing the STOPPED target stage for connector {connector} to the config topic");
+        let what = format!(
+            "writing the STOPPED target stage for connector {connector} to the config topic"
+        );
         self.change(what, Guard::Present(Arc::clone(connector)), steps, then);
     }
 
@@ -196,7 +208,9 @@ impl Machine {
     fn look_at_guard(&self, guard: &Guard) -> Result<(), HerderError> {
         match guard {
             Guard::Absent(name) if self.config.contains(name) => Err(already_exists(name)),
-            Guard::Present(name) | Guard::NotStopped(name) if !self.config.contains(name) => Err(not_found(name)),
+            Guard::Present(name) | Guard::NotStopped(name) if !self.config.contains(name) => {
+                Err(not_found(name))
+            }
             Guard::NotStopped(name) if self.target_state(name) == TargetState::Stopped => {
                 Err(stopped(name))
             }
@@ -240,7 +254,11 @@ impl Machine {
 
     fn first_change_failed(&mut self, error: &WriteError) {
         if let Some(change) = self.writes.queue.pop_front() {
-            tracing::error!(error = error.message, what = change.what, "the config topic can't be written");
+            tracing::error!(
+                error = error.message,
+                what = change.what,
+                "the config topic can't be written"
+            );
             self.change_failed(change.then, error);
         }
     }

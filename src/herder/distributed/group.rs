@@ -165,8 +165,12 @@ impl Group {
         Some(Assignment {
             version: self.protocol.version(),
             error: NO_ERROR,
-            leader: leader.map(|leader| Arc::clone(&leader.id)).unwrap_or_default(),
-            leader_url: leader.map(|leader| Arc::clone(&leader.url)).unwrap_or_default(),
+            leader: leader
+                .map(|leader| Arc::clone(&leader.id))
+                .unwrap_or_default(),
+            leader_url: leader
+                .map(|leader| Arc::clone(&leader.url))
+                .unwrap_or_default(),
             config_offset: self.offset,
             assigned: self.assigned.clone()?,
             revoked: ConnectorsAndTasks::default(),
@@ -178,7 +182,8 @@ impl Group {
 impl Machine {
     pub(super) fn request_join(&mut self, reason: &'static str) {
         if self.ending == Ending::No && self.started.all() && !self.group.stays_away() {
-            self.outputs.push(Output::Group(GroupCommand::RequestJoin(reason)));
+            self.outputs
+                .push(Output::Group(GroupCommand::RequestJoin(reason)));
         }
     }
 
@@ -204,7 +209,8 @@ impl Machine {
     }
 
     pub(super) fn leave(&mut self, reason: &'static str) {
-        self.outputs.push(Output::Group(GroupCommand::Leave(reason)));
+        self.outputs
+            .push(Output::Group(GroupCommand::Leave(reason)));
     }
 
     /// The member is about to join and asks for what to join with. In the eager protocol everything has
@@ -218,7 +224,8 @@ impl Machine {
         self.group.prepare = true;
         let eager = self.group.protocol == ConnectProtocol::Eager;
         if eager && self.group.assigned.take().is_some() {
-            self.group.phase = Phase::Revoking(self.now.at + self.settings.graceful_timeout + FLUSH_LIMIT);
+            self.group.phase =
+                Phase::Revoking(self.now.at + self.settings.graceful_timeout + FLUSH_LIMIT);
         }
         self.go_on();
     }
@@ -227,7 +234,10 @@ impl Machine {
     pub fn session_lost(&mut self, reason: &str, now: Now) {
         self.now = now;
         if !self.work.is_still() {
-            tracing::warn!(reason, "this worker's place in the group is lost: everything that it runs is dropped");
+            tracing::warn!(
+                reason,
+                "this worker's place in the group is lost: everything that it runs is dropped"
+            );
         }
         self.cancel_everything();
         self.group.forget();
@@ -239,7 +249,11 @@ impl Machine {
     pub fn lead(&mut self, round: Lead, now: Now) {
         self.now = now;
         let assignments = self.assign(&round).unwrap_or_else(|error| {
-            tracing::error!(error, generation = round.generation, "no assignment can be made");
+            tracing::error!(
+                error,
+                generation = round.generation,
+                "no assignment can be made"
+            );
             Vec::new()
         });
         self.outputs
@@ -299,7 +313,9 @@ impl Machine {
     /// Milliseconds of a clock that does not go backwards.
     fn monotonic_ms(&self) -> i64 {
         let since = self.now.at.saturating_duration_since(self.born);
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(1)
+        i64::try_from(since.as_millis())
+            .unwrap_or(i64::MAX)
+            .saturating_add(1)
     }
 
     fn configuration(&self) -> Configuration {
@@ -327,7 +343,11 @@ impl Machine {
         match decoded.and_then(|assignment| Ok((assignment, protocol?))) {
             Ok((assignment, protocol)) => self.take_assignment(round, assignment, protocol),
             Err(error) => {
-                tracing::error!(error, generation = round.generation, "the leader's assignment can't be read");
+                tracing::error!(
+                    error,
+                    generation = round.generation,
+                    "the leader's assignment can't be read"
+                );
                 self.leave("the assignment can't be read");
                 self.back_off();
             }
@@ -335,7 +355,12 @@ impl Machine {
         self.go_on();
     }
 
-    fn take_assignment(&mut self, round: Joined, assignment: Assignment, protocol: ConnectProtocol) {
+    fn take_assignment(
+        &mut self,
+        round: Joined,
+        assignment: Assignment,
+        protocol: ConnectProtocol,
+    ) {
         tracing::info!(
             generation = round.generation, %protocol, config_offset = assignment.config_offset,
             connectors = assignment.assigned.connectors.len(), tasks = assignment.assigned.tasks.len(),
@@ -429,7 +454,8 @@ impl Machine {
                     }
                 }
                 self.group.phase = Phase::Joining;
-                self.outputs.push(Output::Group(GroupCommand::Join(metadata)));
+                self.outputs
+                    .push(Output::Group(GroupCommand::Join(metadata)));
             }
             Err(error) => {
                 tracing::error!(%error, "this worker can't join its group: rest.advertised.host.name or the names of its connectors are too long");
@@ -513,7 +539,10 @@ impl Machine {
 
     /// Leaves the group, so that it does not wait for a worker that can't follow, and comes back later.
     fn out_of_sync(&mut self, reason: &str) {
-        tracing::warn!(reason, "the config topic can't be read up to where the leader has read it: leaving the group for now");
+        tracing::warn!(
+            reason,
+            "the config topic can't be read up to where the leader has read it: leaving the group for now"
+        );
         self.leave("taking too long to read the log");
         self.back_off();
     }
@@ -559,11 +588,19 @@ fn assignor(settings: &Settings) -> GroupAssignor {
 /// What a worker needs to run a connector and its tasks: the classes that its configuration names.
 fn plugins(config: &ConfigMap) -> Vec<String> {
     let class = |key: &str| config.get(key).cloned().flatten();
-    let direct = ["connector.class", "key.converter", "value.converter", "header.converter"];
+    let direct = [
+        "connector.class",
+        "key.converter",
+        "value.converter",
+        "header.converter",
+    ];
     let mut found: Vec<String> = direct.into_iter().filter_map(class).collect();
     for (list, prefix) in [("transforms", "transforms."), ("predicates", "predicates.")] {
         let aliases = class(list).unwrap_or_default();
-        let types = aliases.split(',').map(str::trim).filter(|alias| !alias.is_empty());
+        let types = aliases
+            .split(',')
+            .map(str::trim)
+            .filter(|alias| !alias.is_empty());
         found.extend(types.filter_map(|alias| class(&format!("{prefix}{alias}.type"))));
     }
     found.iter().map(|name| name.trim().to_owned()).collect()

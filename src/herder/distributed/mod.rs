@@ -49,10 +49,10 @@ mod simulator;
 
 pub use config_log::Record;
 pub use machine::{Machine, Now, Settings};
-pub use session_keys::KeySettings;
 pub use protocol::{
     ConfigCommand, GroupCommand, Joined, Lead, Output, PeerCall, PeerError, Token, WriteError,
 };
+pub use session_keys::KeySettings;
 
 /// Logs what a record of an internal topic is not.
 fn log(level: tracing::Level, topic: &str, offset: i64, problem: &dyn std::fmt::Display) {

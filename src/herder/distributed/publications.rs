@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::machine::{Ending, Machine, Now};
 use super::config_writes::Then;
+use super::machine::{Ending, Machine, Now};
 use super::protocol::{Output, PeerCall, PeerError, Token};
 use super::work::Item;
 use crate::api::ConfigMap;
@@ -66,7 +66,8 @@ impl Machine {
     /// here has generated last, or it was incomplete.
     pub(super) fn publish_again(&mut self, connector: &Arc<str>) {
         let slot = self.work.slots.get(&Item::connector(connector));
-        let live = slot.filter(|slot| slot.live.is_some() && slot.deadline.is_none() && !slot.wanted);
+        let live =
+            slot.filter(|slot| slot.live.is_some() && slot.deadline.is_none() && !slot.wanted);
         let Some(configs) = live.and_then(|slot| slot.generated.as_ref()) else {
             return;
         };
@@ -90,8 +91,7 @@ impl Machine {
             stage: Stage::Due(due),
             again: false,
         };
-        self.publications
-            .insert(Arc::clone(connector), publication);
+        self.publications.insert(Arc::clone(connector), publication);
     }
 
     /// When something goes out. Without a leader it waits.
@@ -197,7 +197,8 @@ fn changed(snapshot: &ClusterConfigState, name: &Arc<str>, configs: &[ConfigMap]
     let count = usize::try_from(snapshot.task_count(name)).ok();
     let applied = snapshot.applied_connector_config(name);
     let incomplete = snapshot.is_inconsistent(name);
-    if incomplete || count != Some(configs.len()) || applied != snapshot.raw_connector_config(name) {
+    if incomplete || count != Some(configs.len()) || applied != snapshot.raw_connector_config(name)
+    {
         return true;
     }
     let current = (0..).map(|task| ConnectorTaskId::new(Arc::clone(name), task));

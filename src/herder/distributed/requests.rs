@@ -191,7 +191,11 @@ impl Machine {
         if !configs.is_empty() && self.target_state(name) == TargetState::Stopped {
             return Outcome::Now(Err(stopped(name)));
         }
-        self.write_tasks(&name.into(), configs.to_vec(), Then::Answer(id, Reply::Done));
+        self.write_tasks(
+            &name.into(),
+            configs.to_vec(),
+            Then::Answer(id, Reply::Done),
+        );
         Outcome::Later
     }
 
@@ -406,7 +410,9 @@ impl Machine {
     pub(super) fn status_info(&self, name: &str) -> Result<ConnectorStateInfo, HerderError> {
         let none = || HerderError::NotFound(format!("No status found for connector {name}"));
         let status = self.status.connector(name).ok_or_else(none)?;
-        let described = self.connector(name).and_then(|config| (self.settings.describe)(&config));
+        let described = self
+            .connector(name)
+            .and_then(|config| (self.settings.describe)(&config));
         let slot = self.work.slots.get(&Item::connector(&name.into()));
         Ok(ConnectorStateInfo {
             name: name.to_owned(),
@@ -451,7 +457,10 @@ impl Machine {
             let Some(config) = snapshot.raw_connector_config(&item.connector) else {
                 continue;
             };
-            if found.last().is_none_or(|last| *last.name != *item.connector) {
+            if found
+                .last()
+                .is_none_or(|last| *last.name != *item.connector)
+            {
                 let Ok((kind, _)) = (self.settings.describe)(config) else {
                     continue;
                 };
@@ -459,7 +468,11 @@ impl Machine {
                 found.push(ConnectorOverview {
                     name: item.connector.to_string(),
                     kind,
-                    class: config.get("connector.class").cloned().flatten().unwrap_or_default(),
+                    class: config
+                        .get("connector.class")
+                        .cloned()
+                        .flatten()
+                        .unwrap_or_default(),
                     state: status.map_or(ConnectorState::Unassigned, |status| shown(status.state)),
                     tasks: Vec::new(),
                 });

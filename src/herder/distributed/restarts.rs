@@ -17,7 +17,10 @@ fn wants(request: &RestartRequest, state: State) -> bool {
 
 impl Machine {
     /// The connector's status with what will be restarted shown so; `None` without a status.
-    pub(super) fn restart_plan_shown(&self, request: &RestartRequest) -> Option<ConnectorStateInfo> {
+    pub(super) fn restart_plan_shown(
+        &self,
+        request: &RestartRequest,
+    ) -> Option<ConnectorStateInfo> {
         let mut info = self.status_info(&request.connector).ok()?;
         let restarts = |state| !request.only_failed || state == ConnectorState::Failed;
         if restarts(info.state) {
@@ -61,7 +64,12 @@ impl Machine {
                 task: Some(task),
             }));
         }
-        for item in planned.iter().filter(|item| self.group.owns(item)).cloned().collect::<Vec<_>>() {
+        for item in planned
+            .iter()
+            .filter(|item| self.group.owns(item))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
             self.restart_item(&item);
         }
     }

@@ -104,14 +104,23 @@ impl Machine {
             if slot.tell_again.is_some_and(|at| at <= now) {
                 slot.tell_again = Some(now + CONFIRM);
                 slot.hidden &= !settled;
-                again.extend(slot.state.map(|state| (item.clone(), state, slot.trace.clone())));
+                again.extend(
+                    slot.state
+                        .map(|state| (item.clone(), state, slot.trace.clone())),
+                );
             }
         }
         for (item, state, trace) in again {
             if settled && self.is_ours(&item) {
                 let status = self.status_now(&item, state, trace);
-                let write = self.status.put(&item.status_of(), &status);
-                self.send(write);
+                // A failure is told whoever wrote later: nobody else has it now.
+                let write = match state {
+                    State::Unassigned => self.status.put_safe(&item.status_of(), &status),
+                    _ => Some(self.status.put(&item.status_of(), &status)),
+                };
+                if let Some(write) = write {
+                    self.send(write);
+                }
             }
         }
     }
@@ -187,7 +196,10 @@ impl Machine {
                 self.statuses.retries.push((now.at + RETRY, *write));
             }
             (Some(_), Err(error)) => {
-                tracing::error!(error = error.message, "a status can't be written to the status topic");
+                tracing::error!(
+                    error = error.message,
+                    "a status can't be written to the status topic"
+                );
             }
             _ => {}
         }

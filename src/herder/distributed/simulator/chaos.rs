@@ -4,8 +4,8 @@ use fastrand::Rng;
 
 use super::member::Stage;
 use super::topics::Topic;
-use super::world::{Event, Ms, W, World};
 use super::worker::{Cut, Input, Profile, Task, Up};
+use super::world::{Event, Ms, W, World};
 use crate::distributed::TopicRecord;
 use crate::distributed::assignor::ringmain::LostTasks;
 use crate::distributed::protocol::ConnectProtocol;
@@ -59,7 +59,11 @@ impl Plan {
                 lost_tasks,
                 keeps_id,
                 apache: mixed && rng.bool(),
-                skew: if skews { rng.i64(-90_000_000..90_000_000) } else { 0 },
+                skew: if skews {
+                    rng.i64(-90_000_000..90_000_000)
+                } else {
+                    0
+                },
             }
         };
         Self {
@@ -201,7 +205,11 @@ impl World {
     }
 
     fn cut_group(&mut self, w: W) {
-        let kind = if self.rng.bool() { Cut::Silent } else { Cut::Refused };
+        let kind = if self.rng.bool() {
+            Cut::Silent
+        } else {
+            Cut::Refused
+        };
         self.trace(w, || format!("is cut off from the coordinator: {kind:?}"));
         self.workers[w].cut_group = kind;
         let wait = self.rng.u64(500..25_000);
@@ -231,8 +239,22 @@ impl World {
 
     fn garbage(&mut self) {
         let topic = Topic::ALL[self.rng.usize(0..3)];
-        let keys = ["connector-x0", "task-x0-0", "commit-x1", "unknown", "target-state-x2", "status-task-x0-0", "status-topic-x"];
-        let values: [&[u8]; 5] = [b"{", b"[1]", b"{\"tasks\":\"x\"}", b"\xff\xfe", b"{\"new\":{\"kind\":1}}"];
+        let keys = [
+            "connector-x0",
+            "task-x0-0",
+            "commit-x1",
+            "unknown",
+            "target-state-x2",
+            "status-task-x0-0",
+            "status-topic-x",
+        ];
+        let values: [&[u8]; 5] = [
+            b"{",
+            b"[1]",
+            b"{\"tasks\":\"x\"}",
+            b"\xff\xfe",
+            b"{\"new\":{\"kind\":1}}",
+        ];
         let record = TopicRecord {
             key: keys[self.rng.usize(0..keys.len())].as_bytes().to_vec(),
             value: Some(values[self.rng.usize(0..values.len())].to_vec()),
@@ -245,7 +267,9 @@ impl World {
         for topic in Topic::ALL {
             let end = self.log(topic).end();
             let below = self.rng.usize(0..=end);
-            self.log(topic).compact(below);
+            let up = self.workers.iter().filter(|worker| worker.up != Up::Down);
+            let read = up.map(|worker| worker.read[topic.index()]).min();
+            self.log(topic).compact(below, read.unwrap_or(end));
         }
     }
 
@@ -272,7 +296,9 @@ impl World {
         let fails = self.plan.failures > 0 && self.rng.bool();
         let live = self.workers[w].live.iter_mut();
         let mut running: Vec<(InstanceId, &mut super::instances::Fake)> = live
-            .filter(|(_, fake)| fake.said == Some(Wish::Run) && fake.wish == Wish::Run && !fake.failed)
+            .filter(|(_, fake)| {
+                fake.said == Some(Wish::Run) && fake.wish == Wish::Run && !fake.failed
+            })
             .map(|(id, fake)| (*id, fake))
             .collect();
         if running.is_empty() {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::topics::Topic;
-use super::world::{Event, Life, Ms, W, World};
 use super::worker::{Append, CLASS, Input, Task, Up};
+use super::world::{Event, Life, Ms, W, World};
 use crate::api::ConfigMap;
-use crate::distributed::config_topic::{ConfigRecord, Decoded, Decoder, TargetState};
 use crate::distributed::TopicRecord;
+use crate::distributed::config_topic::{ConfigRecord, Decoded, Decoder, TargetState};
 use crate::herder::distributed::{PeerError, Token, WriteError};
 use crate::herder::entities::{HerderError, InitialState};
 use crate::herder::standalone::{Reply, Request, RequestId};
@@ -68,16 +68,29 @@ fn brings(request: &Request, record: &ConfigRecord) -> bool {
     match (request, record) {
         (
             Request::Create { name, config, .. } | Request::PutConfig { name, config },
-            ConfigRecord::Connector { connector, config: Some(written) },
+            ConfigRecord::Connector {
+                connector,
+                config: Some(written),
+            },
         ) => **name == **connector && config == written,
         (
             Request::Delete(name),
-            ConfigRecord::Connector { connector, config: None }
-            | ConfigRecord::TargetState { connector, state: None },
+            ConfigRecord::Connector {
+                connector,
+                config: None,
+            }
+            | ConfigRecord::TargetState {
+                connector,
+                state: None,
+            },
         ) => **name == **connector,
-        (request, ConfigRecord::TargetState { connector, state: Some(state) }) => {
-            target(request).is_some_and(|(name, wanted)| *name == **connector && wanted == *state)
-        }
+        (
+            request,
+            ConfigRecord::TargetState {
+                connector,
+                state: Some(state),
+            },
+        ) => target(request).is_some_and(|(name, wanted)| *name == **connector && wanted == *state),
         _ => false,
     }
 }
@@ -88,7 +101,11 @@ fn target(request: &Request) -> Option<(&String, TargetState)> {
         Request::Pause(name) => Some((name, TargetState::Paused)),
         Request::Resume(name) => Some((name, TargetState::Started)),
         Request::Stop(name) => Some((name, TargetState::Stopped)),
-        Request::Create { name, initial_state, .. } => match initial_state {
+        Request::Create {
+            name,
+            initial_state,
+            ..
+        } => match initial_state {
             InitialState::Running => None,
             InitialState::Paused => Some((name, TargetState::Paused)),
             InitialState::Stopped => Some((name, TargetState::Stopped)),
@@ -125,13 +142,19 @@ impl World {
                     _ => InitialState::Running,
                 },
             },
-            8..=12 => Request::PutConfig { config: self.some_config(&name), name },
+            8..=12 => Request::PutConfig {
+                config: self.some_config(&name),
+                name,
+            },
             13..=14 => Request::Delete(name),
             15..=16 => Request::Pause(name),
             17..=19 => Request::Resume(name),
             20..=21 => Request::Stop(name),
             22 => Request::RestartConnector(name),
-            23 => Request::RestartTask { name, task: self.rng.u32(0..3) },
+            23 => Request::RestartTask {
+                name,
+                task: self.rng.u32(0..3),
+            },
             24..=25 => Request::Restart {
                 name,
                 include_tasks: self.rng.bool(),
@@ -141,8 +164,14 @@ impl World {
             27 => Request::Connectors,
             28 => Request::Ping,
             29 => Request::Tasks(name),
-            30 => Request::Offsets { name, request: OffsetsRequest::Read },
-            _ => Request::Offsets { name, request: OffsetsRequest::Reset },
+            30 => Request::Offsets {
+                name,
+                request: OffsetsRequest::Read,
+            },
+            _ => Request::Offsets {
+                name,
+                request: OffsetsRequest::Reset,
+            },
         }
     }
 
@@ -153,26 +182,48 @@ impl World {
             ("tasks", self.rng.u32(1..4).to_string()),
             ("v", self.client.version().to_string()),
         ];
-        pairs.map(|(key, value)| (key.to_owned(), Some(value))).into_iter().collect()
+        pairs
+            .map(|(key, value)| (key.to_owned(), Some(value)))
+            .into_iter()
+            .collect()
     }
 
     /// Asks any worker that is up.
-    pub(super) fn client_wants(&mut self, request: Request) {
+    fn client_wants(&mut self, request: Request) {
         let up = (0..self.workers.len()).filter(|w| self.workers[*w].up == Up::Running);
         let up: Vec<W> = up.collect();
         if up.is_empty() {
             return;
         }
         let w = up[self.rng.usize(0..up.len())];
+        self.ask_of(w, request);
+    }
+
+    fn ask_of(&mut self, w: W, request: Request) {
         self.client.next_ticket += 1;
         let number = self.client.next_ticket;
         if changes_rounds(&request) {
             self.disturbances += 1;
         }
         let since = self.logs[0].end();
-        let ticket = Ticket { request, since, hops: 0, open: true };
+        let ticket = Ticket {
+            request,
+            since,
+            hops: 0,
+            open: true,
+        };
         self.client.tickets.insert(number, ticket);
         self.send_ticket(w, number);
+    }
+
+    /// Asks the leader.
+    pub(super) fn leader_shall(&mut self, request: Request) {
+        let leads = |w: &W| {
+            let machine = self.workers[*w].machine.as_ref();
+            machine.is_some_and(|machine| machine.group.is_leader())
+        };
+        let leader = (0..self.workers.len()).find(leads);
+        self.ask_of(leader.unwrap_or(0), request);
     }
 
     fn send_ticket(&mut self, w: W, number: u64) {
@@ -194,7 +245,10 @@ impl World {
                 }
             }
             Origin::Peer(w, life, token) => {
-                let gone = PeerError { status: None, message: "connection reset".to_owned() };
+                let gone = PeerError {
+                    status: None,
+                    message: "connection reset".to_owned(),
+                };
                 self.peer_hears(w, life, token, Err(gone));
             }
         }
@@ -211,7 +265,10 @@ impl World {
     pub(super) fn answer(&mut self, w: W, id: RequestId, result: Result<Reply, HerderError>) {
         let origin = self.workers[w].origins.remove(&id);
         let Some(origin) = origin else {
-            panic!("worker {w} answers request {} that it does not have: {result:?}", id.0);
+            panic!(
+                "worker {w} answers request {} that it does not have: {result:?}",
+                id.0
+            );
         };
         self.trace(w, || match &result {
             Ok(_) => format!("answers {}", id.0),
@@ -271,11 +328,15 @@ impl World {
             }
         }
         let Some(offset) = found else {
-            panic!("{:?} was answered as done and is not in the config topic", ticket.request);
+            panic!(
+                "{:?} was answered as done and is not in the config topic",
+                ticket.request
+            );
         };
         assert!(
             self.workers[w].read[0] > offset,
-            "{:?} was answered by worker {w} before it had read it back", ticket.request
+            "{:?} was answered by worker {w} before it had read it back",
+            ticket.request
         );
     }
 
@@ -290,9 +351,18 @@ impl World {
             return;
         }
         let fate = if self.calm { u8::MAX } else { self.rng.u8(..) };
-        let Append { worker, life, topic, token, records } = append;
+        let Append {
+            worker,
+            life,
+            topic,
+            token,
+            records,
+        } = append;
         let mut result = Ok(());
-        let error = |message: &str| WriteError { message: message.to_owned(), retriable: true };
+        let error = |message: &str| WriteError {
+            message: message.to_owned(),
+            retriable: true,
+        };
         let written = match fate {
             0..=3 => {
                 result = Err(error("not written"));
@@ -331,7 +401,10 @@ impl World {
         if append.topic == Topic::Config {
             return self.at(150, Event::Append(append));
         }
-        let error = WriteError { message: "no broker".to_owned(), retriable: true };
+        let error = WriteError {
+            message: "no broker".to_owned(),
+            retriable: true,
+        };
         let wait = self.rng.u64(500..4_000);
         let written = Input::StatusWritten(append.token, Err(error));
         self.later(append.worker, wait, Task::Machine(written));
@@ -342,9 +415,15 @@ impl World {
             self.check_written(&record, by);
         }
         self.trace(by, || {
-            let value = record.value.as_ref().map(|value| String::from_utf8_lossy(value).into_owned());
+            let value = record
+                .value
+                .as_ref()
+                .map(|value| String::from_utf8_lossy(value).into_owned());
             let key = String::from_utf8_lossy(&record.key).into_owned();
-            format!("writes {key} = {}", value.unwrap_or_else(|| "nothing".to_owned()))
+            format!(
+                "writes {key} = {}",
+                value.unwrap_or_else(|| "nothing".to_owned())
+            )
         });
         self.log(topic).append(record, Some(by));
     }
@@ -354,7 +433,10 @@ impl World {
         let Some(decoded) = decoded(&mut self.client.decoder, record) else {
             panic!("worker {by} writes {record:?}, which nobody can read");
         };
-        let clients = matches!(decoded, ConfigRecord::Connector { .. } | ConfigRecord::TargetState { .. });
+        let clients = matches!(
+            decoded,
+            ConfigRecord::Connector { .. } | ConfigRecord::TargetState { .. }
+        );
         assert!(
             !clients || self.client.asked_for(&decoded),
             "worker {by} writes {decoded:?}, which nobody asked for"
@@ -367,7 +449,10 @@ impl World {
     /// A worker's commit comes after its tasks.
     fn check_commit(&mut self, by: W, connector: &str, tasks: i32) {
         let mut found = std::collections::BTreeSet::new();
-        for (_, entry) in self.logs[0].written(0).filter(|(_, entry)| entry.by == Some(by)) {
+        for (_, entry) in self.logs[0]
+            .written(0)
+            .filter(|(_, entry)| entry.by == Some(by))
+        {
             match decoded(&mut self.client.decoder, &entry.record) {
                 Some(ConfigRecord::Task { id, .. }) if *id.connector == *connector => {
                     found.insert(id.task);
@@ -383,12 +468,19 @@ impl World {
             entry.by == Some(by) && entry.record.key == format!("commit-{connector}").as_bytes()
         });
         let all = (0..tasks).all(|task| found.contains(&task));
-        assert!(all || again, "worker {by} commits {tasks} tasks of {connector} and wrote {found:?}");
+        assert!(
+            all || again,
+            "worker {by} commits {tasks} tasks of {connector} and wrote {found:?}"
+        );
     }
 
     /// When the client last heard of anything: for the end of chaos.
     pub(super) fn open_tickets(&self) -> Vec<&Ticket> {
-        self.client.tickets.values().filter(|ticket| ticket.open).collect()
+        self.client
+            .tickets
+            .values()
+            .filter(|ticket| ticket.open)
+            .collect()
     }
 }
 
@@ -404,7 +496,11 @@ pub(super) fn decoded(decoder: &mut Decoder, record: &TopicRecord) -> Option<Con
 fn changes_rounds(request: &Request) -> bool {
     !matches!(
         request,
-        Request::Status(_) | Request::Connectors | Request::Ping | Request::Tasks(_) | Request::Offsets { .. }
+        Request::Status(_)
+            | Request::Connectors
+            | Request::Ping
+            | Request::Tasks(_)
+            | Request::Offsets { .. }
     )
 }
 

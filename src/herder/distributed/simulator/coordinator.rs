@@ -25,16 +25,33 @@ pub(super) struct Asker {
 /// A request.
 #[derive(Debug, Clone)]
 pub(super) enum Ask {
-    Join { id: String, protocols: Protocols },
-    Sync { id: String, generation: i32, assignments: Vec<(String, Vec<u8>)> },
-    Beat { id: String, generation: i32 },
-    Leave { id: String },
+    Join {
+        id: String,
+        protocols: Protocols,
+    },
+    Sync {
+        id: String,
+        generation: i32,
+        assignments: Vec<(String, Vec<u8>)>,
+    },
+    Beat {
+        id: String,
+        generation: i32,
+    },
+    Leave {
+        id: String,
+    },
 }
 
 /// What it brings.
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
-    Joined { id: String, generation: i32, protocol: String, lead: Option<Protocols> },
+    Joined {
+        id: String,
+        generation: i32,
+        protocol: String,
+        lead: Option<Protocols>,
+    },
     Synced(Vec<u8>),
     Alive,
     RebalanceInProgress,
@@ -48,9 +65,14 @@ pub(super) enum Answer {
 enum State {
     Empty,
     /// Members join, until then at most.
-    Preparing { until: Ms, earliest: Ms },
+    Preparing {
+        until: Ms,
+        earliest: Ms,
+    },
     /// The leader assigns, until then at most.
-    Completing { until: Ms },
+    Completing {
+        until: Ms,
+    },
     Stable,
 }
 
@@ -109,7 +131,12 @@ impl Coordinator {
     /// For the trace.
     pub(super) fn shown(&self) -> String {
         let members: Vec<&str> = self.members.keys().map(String::as_str).collect();
-        format!("{:?} generation {} of {}", self.state, self.generation, members.join(" "))
+        format!(
+            "{:?} generation {} of {}",
+            self.state,
+            self.generation,
+            members.join(" ")
+        )
     }
 
     /// Takes a request.
@@ -120,7 +147,11 @@ impl Coordinator {
         }
         match ask {
             Ask::Join { id, protocols } => self.join(from, id, protocols, now),
-            Ask::Sync { id, generation, assignments } => {
+            Ask::Sync {
+                id,
+                generation,
+                assignments,
+            } => {
                 self.sync(from, &id, generation, assignments, now);
             }
             Ask::Beat { id, generation } => {
@@ -187,10 +218,14 @@ impl Coordinator {
     fn metadata(&self) -> Protocols {
         let of = |member: &Member| {
             let mut protocols = member.protocols.iter();
-            protocols.find(|(name, _)| *name == self.protocol).map(|(_, bytes)| bytes.clone())
+            protocols
+                .find(|(name, _)| *name == self.protocol)
+                .map(|(_, bytes)| bytes.clone())
         };
         let members = self.members.iter();
-        members.filter_map(|(id, member)| Some((id.clone(), of(member)?))).collect()
+        members
+            .filter_map(|(id, member)| Some((id.clone(), of(member)?)))
+            .collect()
     }
 
     /// A new round begins, unless one has.
@@ -203,9 +238,16 @@ impl Coordinator {
                 self.replies.push((asker, Answer::RebalanceInProgress));
             }
         }
-        let delay = if self.state == State::Empty { self.initial_delay } else { 0 };
+        let delay = if self.state == State::Empty {
+            self.initial_delay
+        } else {
+            0
+        };
         self.rounds += 1;
-        self.state = State::Preparing { until: now + REBALANCE, earliest: now + delay };
+        self.state = State::Preparing {
+            until: now + REBALANCE,
+            earliest: now + delay,
+        };
     }
 
     fn complete_join(&mut self, now: Ms) {
@@ -225,7 +267,9 @@ impl Coordinator {
             return;
         }
         self.choose();
-        self.state = State::Completing { until: now + REBALANCE };
+        self.state = State::Completing {
+            until: now + REBALANCE,
+        };
         let ids: Vec<String> = self.members.keys().cloned().collect();
         for id in ids {
             let asker = self.members.get_mut(&id).and_then(|member| {
@@ -240,7 +284,10 @@ impl Coordinator {
 
     /// The leader stays; the protocol is the one that most prefer of those that all know.
     fn choose(&mut self) {
-        let stays = self.leader.as_ref().is_some_and(|id| self.members.contains_key(id));
+        let stays = self
+            .leader
+            .as_ref()
+            .is_some_and(|id| self.members.contains_key(id));
         if !stays {
             self.leader = self.members.keys().next().cloned();
         }
@@ -274,7 +321,8 @@ impl Coordinator {
             }
             State::Stable => {
                 member.expires = now + SESSION;
-                self.replies.push((from, Answer::Synced(member.assignment.clone())));
+                self.replies
+                    .push((from, Answer::Synced(member.assignment.clone())));
             }
             State::Completing { .. } => {
                 member.syncing = Some(from);

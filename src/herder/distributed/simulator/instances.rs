@@ -80,7 +80,9 @@ impl Fake {
         };
         let config = |task| {
             let pairs = pairs(task).into_iter();
-            pairs.map(|(key, value)| (key.to_owned(), Some(value))).collect()
+            pairs
+                .map(|(key, value)| (key.to_owned(), Some(value)))
+                .collect()
         };
         (0..tasks + more).map(config).collect()
     }

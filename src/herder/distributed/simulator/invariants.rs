@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::instances::{Fake, Place, commit_of};
 use super::topics::Topic;
-use super::world::{Ms, W, World};
 use super::worker::{Up, brief};
+use super::world::{Ms, W, World};
 use crate::distributed::TopicRecord;
 use crate::distributed::config_topic::{ClusterConfigState, ConfigTopic, TargetState};
 use crate::distributed::status_topic::{State, StatusDecoder, StatusRecord};
@@ -65,7 +65,9 @@ impl World {
         };
         let written = decoder.decode(Some(&record.key), record.value.as_deref());
         let (known, written) = match written {
-            Ok(StatusRecord::Connector(name, Some(written))) => (machine.status.connector(&name), written),
+            Ok(StatusRecord::Connector(name, Some(written))) => {
+                (machine.status.connector(&name), written)
+            }
             Ok(StatusRecord::Task(id, Some(written))) => (machine.status.task(&id), written),
             _ => return,
         };
@@ -97,7 +99,10 @@ impl World {
             "worker {w} is in no generation and runs {}",
             shown()
         );
-        let since = worker.member.outside_since.filter(|_| !worker.profile.apache);
+        let since = worker
+            .member
+            .outside_since
+            .filter(|_| !worker.profile.apache);
         assert!(
             since.is_none_or(|since| since + HANDOVER > self.now),
             "worker {w} is out of the group since {since:?} and runs {}",
@@ -113,9 +118,8 @@ impl World {
         for connector in config.connectors() {
             self.check_connector(&config, connector, &mut expected);
         }
-        let known = |place: &&Place| {
-            place.task.is_none() || !self.forgets_tasks(&config, &place.connector)
-        };
+        let known =
+            |place: &&Place| place.task.is_none() || !self.forgets_tasks(&config, &place.connector);
         let live = self.live().map(|(_, fake)| &fake.place);
         let live: BTreeSet<&Place> = live.filter(known).collect();
         let wanted: BTreeSet<&Place> = expected
@@ -127,7 +131,11 @@ impl World {
         self.check_statuses(&config, &expected);
         self.check_balance();
         self.check_memory();
-        assert!(self.coordinator.is_stable(), "a round is open: {}", self.coordinator.shown());
+        assert!(
+            self.coordinator.is_stable(),
+            "a round is open: {}",
+            self.coordinator.shown()
+        );
         let open = self.open_tickets();
         assert!(open.is_empty(), "requests without an answer: {open:?}");
     }
@@ -141,7 +149,11 @@ impl World {
         let mut topic = ConfigTopic::new();
         for (offset, entry) in self.logs[0].all() {
             let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-            topic.apply(offset, Some(&entry.record.key), entry.record.value.as_deref());
+            topic.apply(
+                offset,
+                Some(&entry.record.key),
+                entry.record.value.as_deref(),
+            );
         }
         ClusterConfigState::clone(&topic.snapshot())
     }
@@ -170,13 +182,20 @@ impl World {
     }
 
     /// The topic says exactly what runs, and where.
-    fn check_statuses(&self, config: &ClusterConfigState, expected: &BTreeMap<Place, (State, String)>) {
+    fn check_statuses(
+        &self,
+        config: &ClusterConfigState,
+        expected: &BTreeMap<Place, (State, String)>,
+    ) {
         let mut found = self.statuses();
         found.retain(|place, _| {
             place.task.is_none() || !self.forgets_tasks(config, &place.connector)
         });
-        let shown = |all: &BTreeMap<Place, (State, String)>, other: &BTreeMap<Place, (State, String)>| {
-            let only = all.iter().filter(|(place, status)| other.get(*place) != Some(*status));
+        let shown = |all: &BTreeMap<Place, (State, String)>,
+                     other: &BTreeMap<Place, (State, String)>| {
+            let only = all
+                .iter()
+                .filter(|(place, status)| other.get(*place) != Some(*status));
             let shown = only.map(|(place, (state, on))| format!("{place} {state:?} on {on}"));
             shown.collect::<Vec<_>>().join(", ")
         };
@@ -195,14 +214,20 @@ impl World {
                 panic!("worker {w} is down");
             };
             let snapshot = machine.config.snapshot();
-            let names = |state: &ClusterConfigState| -> Vec<(String, Option<TargetState>, i32, usize)> {
-                let connectors = state.connectors();
-                let connectors = connectors.filter(|name| !self.forgets_tasks(state, name));
-                let of = |name: &Arc<str>| {
-                    (name.to_string(), state.target_state(name), state.task_count(name), state.tasks(name).len())
+            let names =
+                |state: &ClusterConfigState| -> Vec<(String, Option<TargetState>, i32, usize)> {
+                    let connectors = state.connectors();
+                    let connectors = connectors.filter(|name| !self.forgets_tasks(state, name));
+                    let of = |name: &Arc<str>| {
+                        (
+                            name.to_string(),
+                            state.target_state(name),
+                            state.task_count(name),
+                            state.tasks(name).len(),
+                        )
+                    };
+                    connectors.map(of).collect()
                 };
-                connectors.map(of).collect()
-            };
             assert_eq!(names(&snapshot), names(config), "what worker {w} knows");
         }
     }
@@ -211,7 +236,8 @@ impl World {
     /// more, as in Kafka. One that runs makes its tasks anew then; a paused one does when it is resumed.
     fn forgets_tasks(&self, config: &ClusterConfigState, name: &str) -> bool {
         let [own, commit] = ["connector", "commit"].map(|kind| format!("{kind}-{name}"));
-        config.target_state(name) == Some(TargetState::Paused) && self.logs[0].comes_after(&own, &commit)
+        config.target_state(name) == Some(TargetState::Paused)
+            && self.logs[0].comes_after(&own, &commit)
     }
 
     /// One connector: who runs what of it.
@@ -237,11 +263,20 @@ impl World {
             TargetState::Paused => (State::Paused, Wish::Pause),
             _ => (State::Running, Wish::Run),
         };
-        let own: Vec<_> = self.live().filter(|(_, fake)| fake.place == place(None)).collect();
+        let own: Vec<_> = self
+            .live()
+            .filter(|(_, fake)| fake.place == place(None))
+            .collect();
         assert_eq!(own.len(), 1, "instances of {name}");
         let (w, instance) = own[0];
-        let wanted = config.raw_connector_config(name).map(|config| (**config).clone());
-        assert_eq!(Some(&instance.config), wanted.as_ref(), "configuration of {name}");
+        let wanted = config
+            .raw_connector_config(name)
+            .map(|config| (**config).clone());
+        assert_eq!(
+            Some(&instance.config),
+            wanted.as_ref(),
+            "configuration of {name}"
+        );
         assert_eq!(instance.said, Some(wish), "what {name} does");
         expected.insert(place(None), (state, self.worker_id(w)));
         let tasks = match target {
@@ -250,14 +285,21 @@ impl World {
             _ => config.tasks(name).len(),
         };
         for task in 0..u32::try_from(tasks).unwrap_or(0) {
-            let of = self.live().filter(|(_, fake)| fake.place == place(Some(task)));
+            let of = self
+                .live()
+                .filter(|(_, fake)| fake.place == place(Some(task)));
             let of: Vec<_> = of.collect();
             assert_eq!(of.len(), 1, "instances of {}", place(Some(task)));
             let (w, fake) = of[0];
             assert_eq!(fake.said, Some(wish), "what {} does", fake.place);
             if target == TargetState::Started {
                 let made = instance.task_configs();
-                assert_eq!(Some(&fake.config), made.get(task as usize), "configuration of {}", fake.place);
+                assert_eq!(
+                    Some(&fake.config),
+                    made.get(task as usize),
+                    "configuration of {}",
+                    fake.place
+                );
             }
             expected.insert(place(Some(task)), (state, self.worker_id(w)));
         }
@@ -304,9 +346,17 @@ impl World {
             assert!(machine.writes.is_empty(), "changes of worker {w}");
             assert!(machine.statuses.is_empty(), "statuses of worker {w}");
             assert_eq!(machine.offsets.len(), 0, "changes of offsets of worker {w}");
-            assert_eq!(machine.publications.len(), 0, "task configurations of worker {w}");
+            assert_eq!(
+                machine.publications.len(),
+                0,
+                "task configurations of worker {w}"
+            );
             assert!(machine.restarts.is_empty(), "restarts of worker {w}");
-            assert_eq!(machine.work.owners.len(), worker.live.len(), "instances of worker {w}");
+            assert_eq!(
+                machine.work.owners.len(),
+                worker.live.len(),
+                "instances of worker {w}"
+            );
         }
     }
 
@@ -314,14 +364,26 @@ impl World {
     pub(super) fn check_rounds(&self) {
         let most = 4 + self.disturbances * ROUNDS_PER_DISTURBANCE;
         let rounds = self.coordinator.rounds;
-        assert!(rounds <= most, "{rounds} rounds after {} disturbances", self.disturbances);
+        assert!(
+            rounds <= most,
+            "{rounds} rounds after {} disturbances",
+            self.disturbances
+        );
     }
 
     /// Whatever failed is started again, as a user would.
     pub(super) fn restart_failed(&mut self) {
-        let names: Vec<String> = self.replayed_config().connectors().map(ToString::to_string).collect();
+        let names: Vec<String> = self
+            .replayed_config()
+            .connectors()
+            .map(ToString::to_string)
+            .collect();
         for name in names {
-            self.client_wants(Request::Restart { name, include_tasks: true, only_failed: true });
+            self.leader_shall(Request::Restart {
+                name,
+                include_tasks: true,
+                only_failed: true,
+            });
         }
     }
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use super::coordinator::{Answer, Ask, Protocols, REBALANCE, SESSION};
-use super::world::{Event, Ms, W, World};
 use super::worker::{Input, Task};
+use super::world::{Event, Ms, W, World};
 use crate::distributed::protocol::{Assignment, ConnectProtocol, WorkerState};
 use crate::herder::distributed::{GroupCommand, Joined, Lead};
 
@@ -58,6 +58,8 @@ pub(super) struct Member {
     next_request: u64,
     /// Until when nobody else can have been given what runs here.
     pub(super) lease: Option<Ms>,
+    /// When the last request was sent whose answer said that no round was open.
+    settled: Ms,
     /// Since when there is none that was there before.
     pub(super) outside_since: Option<Ms>,
     /// Number of the question to the machine that counts.
@@ -93,15 +95,25 @@ impl Member {
             pending: BTreeMap::new(),
             next_request: 0,
             lease: None,
+            settled: 0,
             outside_since: None,
             attempt: 0,
             keeps_id,
         }
     }
 
+    /// A request was answered, so the session goes on.
     fn renew(&mut self, sent: Ms) {
+        self.settled = sent;
         self.lease = self.lease.max(Some(sent + SESSION));
         self.outside_since = None;
+    }
+
+    /// As [`Self::renew`], while a round is open: the coordinator drops members that have not joined in time, and
+    /// answers their heartbeats until then.
+    fn renew_in_round(&mut self, sent: Ms) {
+        let until = (sent + SESSION).min(self.settled + REBALANCE);
+        self.lease = self.lease.map(|lease| lease.max(until));
     }
 }
 
@@ -133,7 +145,10 @@ impl World {
 
     /// Before anything else: is the session over?
     fn check_lease(&mut self, w: W) {
-        let over = self.workers[w].member.lease.is_some_and(|lease| lease <= self.now);
+        let over = self.workers[w]
+            .member
+            .lease
+            .is_some_and(|lease| lease <= self.now);
         if over {
             self.lost(w, "the session is over", false);
         }
@@ -149,12 +164,26 @@ impl World {
     }
 
     fn send(&mut self, w: W, kind: Kind, ask: Ask) {
-        let (now, limit) = (self.now, if kind == Kind::Join { REBALANCE + 5_000 } else { 30_000 });
+        let (now, limit) = (
+            self.now,
+            if kind == Kind::Join {
+                REBALANCE + 5_000
+            } else {
+                30_000
+            },
+        );
         let member = &mut self.workers[w].member;
         member.next_request += 1;
         let request = member.next_request;
         let generation = member.generation;
-        member.pending.insert(request, Pending { kind, sent: now, generation });
+        member.pending.insert(
+            request,
+            Pending {
+                kind,
+                sent: now,
+                generation,
+            },
+        );
         if kind != Kind::Beat {
             self.later(w, limit, Task::Member(MemberInput::RequestTimeout(request)));
         }
@@ -168,9 +197,15 @@ impl World {
         member.stage = Stage::Asked;
         member.rejoin = false;
         let attempt = member.attempt;
-        member.pending.retain(|_, pending| pending.kind == Kind::Beat);
+        member
+            .pending
+            .retain(|_, pending| pending.kind == Kind::Beat);
         self.tell(w, Input::Prepare(attempt));
-        self.later(w, REBALANCE, Task::Member(MemberInput::PollTimeout(attempt)));
+        self.later(
+            w,
+            REBALANCE,
+            Task::Member(MemberInput::PollTimeout(attempt)),
+        );
     }
 
     fn lost(&mut self, w: W, reason: &'static str, forgotten: bool) {
@@ -232,7 +267,9 @@ impl World {
                 if member.stage == Stage::Leading && handed == member.attempt {
                     let mut assignments = assignments;
                     if apache {
-                        assignments.iter_mut().for_each(|(_, bytes)| without_barrier(bytes));
+                        assignments
+                            .iter_mut()
+                            .for_each(|(_, bytes)| without_barrier(bytes));
                     }
                     self.sync(w, assignments);
                 }
@@ -245,7 +282,15 @@ impl World {
         let member = &mut self.workers[w].member;
         member.stage = Stage::Syncing;
         let (id, generation) = (member.id.clone(), member.generation);
-        self.send(w, Kind::Sync, Ask::Sync { id, generation, assignments });
+        self.send(
+            w,
+            Kind::Sync,
+            Ask::Sync {
+                id,
+                generation,
+                assignments,
+            },
+        );
     }
 
     fn answered(&mut self, w: W, request: u64, answer: Answer) {
@@ -257,7 +302,12 @@ impl World {
         }
         let member = &mut self.workers[w].member;
         match answer {
-            Answer::Joined { id, generation, protocol, lead } => {
+            Answer::Joined {
+                id,
+                generation,
+                protocol,
+                lead,
+            } => {
                 // The coordinator has waited for others meanwhile. Who had no lease has none before it syncs.
                 member.id = id;
                 member.generation = generation;
@@ -316,7 +366,7 @@ impl World {
         match answer {
             Answer::Alive => member.renew(pending.sent),
             Answer::RebalanceInProgress => {
-                member.renew(pending.sent);
+                member.renew_in_round(pending.sent);
                 if member.stage == Stage::Stable {
                     self.member_asks(w);
                 }
@@ -371,7 +421,11 @@ impl World {
                 super::worker::Cut::Silent => continue,
             };
             let wait = self.latency();
-            self.later(w, wait, Task::Member(MemberInput::Answer(asker.request, answer)));
+            self.later(
+                w,
+                wait,
+                Task::Member(MemberInput::Answer(asker.request, answer)),
+            );
         }
     }
 }
@@ -380,7 +434,10 @@ impl World {
 fn without_plugins(protocol: &str, metadata: &[u8]) -> Vec<u8> {
     let state = WorkerState::decode(metadata).expect("metadata of the machine");
     let protocol = ConnectProtocol::from_name(protocol).expect("a protocol of the machine");
-    let state = WorkerState { plugins: None, ..state };
+    let state = WorkerState {
+        plugins: None,
+        ..state
+    };
     state.encode(protocol).expect("short names")
 }
 

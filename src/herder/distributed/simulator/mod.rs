@@ -63,7 +63,10 @@ fn run(seed: u64, verbose: bool) -> u64 {
     world.check_rounds();
     let rounds = world.coordinator.rounds;
     world.run_until(CHAOS + REPAIR + SETTLE + QUIET);
-    assert_eq!(world.coordinator.rounds, rounds, "rounds while nothing happens");
+    assert_eq!(
+        world.coordinator.rounds, rounds,
+        "rounds while nothing happens"
+    );
     world.check_settled();
     world.steps
 }
@@ -83,8 +86,13 @@ fn run_all(seeds: std::ops::Range<u64>) -> Vec<(u64, String)> {
                     }
                     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(seed, false))) {
                         let text = panic.downcast_ref::<String>().cloned();
-                        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-                        failed.lock().unwrap().push((seed, text.unwrap_or_default()));
+                        let text = text.or_else(|| {
+                            panic.downcast_ref::<&str>().map(|text| (*text).to_owned())
+                        });
+                        failed
+                            .lock()
+                            .unwrap()
+                            .push((seed, text.unwrap_or_default()));
                     }
                 }
             });
@@ -114,7 +122,11 @@ fn two_thousand_seeds_hold_the_invariants() {
             "seed {seed}: {text}\n  RINGMAIN_SIM_SEED={seed} cargo test --lib simulator -- --nocapture"
         );
     }
-    assert!(failed.is_empty(), "{} of {count} seeds failed", failed.len());
+    assert!(
+        failed.is_empty(),
+        "{} of {count} seeds failed",
+        failed.len()
+    );
 }
 
 #[test]

@@ -53,7 +53,11 @@ impl Log {
     }
 
     pub(super) fn append(&mut self, record: TopicRecord, by: Option<W>) -> usize {
-        self.entries.push(Entry { record, by, gone: false });
+        self.entries.push(Entry {
+            record,
+            by,
+            gone: false,
+        });
         self.entries.len() - 1
     }
 
@@ -75,12 +79,17 @@ impl Log {
 
     /// Whether the last record of one key came after the last one of another, and some were dropped.
     pub(super) fn comes_after(&self, key: &str, other: &str) -> bool {
-        let last = |key: &str| self.entries.iter().rposition(|entry| entry.record.key == key.as_bytes());
+        let last = |key: &str| {
+            self.entries
+                .iter()
+                .rposition(|entry| entry.record.key == key.as_bytes())
+        };
         self.entries.iter().any(|entry| entry.gone) && last(key) > last(other)
     }
 
-    /// Drops what a later record of its key hides, below an offset; old tombstones go, too.
-    pub(super) fn compact(&mut self, below: usize) {
+    /// Drops what a later record of its key hides, below an offset. Tombstones stay until all have had the
+    /// time to read them.
+    pub(super) fn compact(&mut self, below: usize, read_by_all: usize) {
         let mut last: HashMap<&[u8], usize> = HashMap::new();
         for (offset, entry) in self.entries.iter().enumerate().take(below) {
             last.insert(&entry.record.key, offset);
@@ -89,7 +98,7 @@ impl Log {
         let end = self.entries.len();
         for (offset, entry) in self.entries.iter_mut().enumerate().take(below) {
             let hidden = !last.contains(&offset);
-            let tombstone = entry.record.value.is_none() && offset + 1 < end;
+            let tombstone = entry.record.value.is_none() && offset < read_by_all && offset + 1 < end;
             entry.gone |= hidden || tombstone;
         }
     }

@@ -356,7 +356,13 @@ impl World {
     }
 
     fn send_records(&mut self, w: W, topic: Topic, token: Token, records: Vec<TopicRecord>) {
-        let append = Append { worker: w, life: self.workers[w].life, topic, token, records };
+        let append = Append {
+            worker: w,
+            life: self.workers[w].life,
+            topic,
+            token,
+            records,
+        };
         // A producer keeps the order of what it sends to a partition.
         let arrives = self.now + self.latency();
         let last = &mut self.workers[w].sent[topic.index()];
@@ -367,12 +373,29 @@ impl World {
 
     fn local(&mut self, w: W, local: Local) {
         match local {
-            Local::StartConnector { instance, name, config, wish } => {
-                let place = Place { connector: name, task: None };
+            Local::StartConnector {
+                instance,
+                name,
+                config,
+                wish,
+            } => {
+                let place = Place {
+                    connector: name,
+                    task: None,
+                };
                 self.start_instance(w, instance, Fake::new(place, config, wish));
             }
-            Local::StartTask { instance, id, task_config, wish, .. } => {
-                let place = Place { connector: id.connector, task: Some(id.task) };
+            Local::StartTask {
+                instance,
+                id,
+                task_config,
+                wish,
+                ..
+            } => {
+                let place = Place {
+                    connector: id.connector,
+                    task: Some(id.task),
+                };
                 self.start_instance(w, instance, Fake::new(place, task_config, wish));
             }
             Local::Wish(instance, wish) => self.wish(w, instance, wish),
@@ -393,7 +416,11 @@ impl World {
 
     fn exit(&mut self, w: W, clean: bool) {
         self.trace(w, || format!("exit, clean: {clean}"));
-        let live: Vec<String> = self.workers[w].live.values().map(|fake| fake.place.to_string()).collect();
+        let live: Vec<String> = self.workers[w]
+            .live
+            .values()
+            .map(|fake| fake.place.to_string())
+            .collect();
         assert!(live.is_empty(), "worker {w} ends with {live:?} running");
         self.kill(w);
         let wait = self.rng.u64(100..5_000);
@@ -401,7 +428,14 @@ impl World {
     }
 
     fn start_instance(&mut self, w: W, instance: InstanceId, fake: Fake) {
-        self.trace(w, || format!("starts {} {:?} {}", fake.place, fake.wish, brief(&fake.config)));
+        self.trace(w, || {
+            format!(
+                "starts {} {:?} {}",
+                fake.place,
+                fake.wish,
+                brief(&fake.config)
+            )
+        });
         self.check_start(w, &fake);
         self.workers[w].live.insert(instance, fake);
         let wait = match self.chance(3) {
@@ -445,7 +479,9 @@ impl World {
     /// Events of an instance reach the herder in their order.
     pub(super) fn instance_tells(&mut self, w: W, instance: InstanceId, event: InstanceEvent) {
         if let Some(fake) = self.workers[w].live.get(&instance) {
-            self.trace(w, || format!("{} tells {}", fake.place, shown_event(&event)));
+            self.trace(w, || {
+                format!("{} tells {}", fake.place, shown_event(&event))
+            });
         }
         if event == InstanceEvent::Ended {
             self.workers[w].live.remove(&instance);
@@ -454,9 +490,19 @@ impl World {
     }
 
     fn post(&mut self, w: W, call: PeerCall) {
-        self.trace(w, || format!("→ post {} tasks of {} to {}", call.configs.len(), call.connector, call.url));
+        self.trace(w, || {
+            format!(
+                "→ post {} tasks of {} to {}",
+                call.configs.len(),
+                call.connector,
+                call.url
+            )
+        });
         let lost = !self.calm && self.chance(8);
-        let late = PeerError { status: None, message: "timed out".to_owned() };
+        let late = PeerError {
+            status: None,
+            message: "timed out".to_owned(),
+        };
         self.later(w, 30_000, Task::Machine(Input::Peer(call.token, Err(late))));
         let to = self.worker_at(&call.url);
         let Some(to) = to.filter(|_| !lost) else {
@@ -488,7 +534,10 @@ impl World {
             return self.later(w, 300, Task::ReadToEnd(token));
         }
         if !self.calm && self.chance(1) {
-            let error = WriteError { message: "simulated".to_owned(), retriable: true };
+            let error = WriteError {
+                message: "simulated".to_owned(),
+                retriable: true,
+            };
             return self.tell(w, Input::ConfigRead(token, Err(error)));
         }
         let end = self.logs[0].end();
@@ -535,11 +584,13 @@ impl World {
         let Some(mut machine) = self.workers[w].machine.take() else {
             return;
         };
-        let records = self.logs[at].between(from, end).map(|(offset, entry)| Record {
-            offset: i64::try_from(offset).unwrap_or(i64::MAX),
-            key: Some(&entry.record.key),
-            value: entry.record.value.as_deref(),
-        });
+        let records = self.logs[at]
+            .between(from, end)
+            .map(|(offset, entry)| Record {
+                offset: i64::try_from(offset).unwrap_or(i64::MAX),
+                key: Some(&entry.record.key),
+                value: entry.record.value.as_deref(),
+            });
         match topic {
             Topic::Config => machine.config_records(records, now),
             Topic::Status(_) => machine.status_records(records, now),
@@ -572,7 +623,11 @@ impl World {
 
 fn shown(input: &Input) -> String {
     match input {
-        Input::Lead(_, lead) => format!("lead generation {} of {}", lead.generation, lead.members.len()),
+        Input::Lead(_, lead) => format!(
+            "lead generation {} of {}",
+            lead.generation,
+            lead.members.len()
+        ),
         Input::Joined(joined) => {
             let assignment = crate::distributed::protocol::Assignment::decode(&joined.assignment);
             match assignment {
@@ -596,7 +651,9 @@ fn shown(input: &Input) -> String {
 
 fn work(work: &crate::distributed::ConnectorsAndTasks) -> String {
     let connectors = work.connectors.iter().map(ToString::to_string);
-    let all: Vec<String> = connectors.chain(work.tasks.iter().map(ToString::to_string)).collect();
+    let all: Vec<String> = connectors
+        .chain(work.tasks.iter().map(ToString::to_string))
+        .collect();
     format!("[{}]", all.join(" "))
 }
 
@@ -604,12 +661,16 @@ fn shown_command(command: &crate::herder::distributed::GroupCommand) -> String {
     use crate::herder::distributed::GroupCommand;
     match command {
         GroupCommand::Join(protocols) => {
-            let state = protocols.first().map(|(_, bytes)| crate::distributed::protocol::WorkerState::decode(bytes));
+            let state = protocols
+                .first()
+                .map(|(_, bytes)| crate::distributed::protocol::WorkerState::decode(bytes));
             match state {
                 Some(Ok(state)) => format!(
                     "join with offset {} and {}",
                     state.config_offset,
-                    state.assignment.map_or_else(|| "nothing".to_owned(), |one| work(&one.assigned))
+                    state
+                        .assignment
+                        .map_or_else(|| "nothing".to_owned(), |one| work(&one.assigned))
                 ),
                 _ => "join".to_owned(),
             }

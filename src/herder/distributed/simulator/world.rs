@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::chaos::{Chaos, Plan};
 use super::client::Client;
-use super::coordinator::{Asker, Ask, Coordinator};
+use super::coordinator::{Ask, Asker, Coordinator};
 use super::topics::{Log, Topic};
 use super::worker::{Append, Task, Up, Worker};
 use crate::herder::distributed::Now;
@@ -177,8 +177,17 @@ impl World {
             let Some(Reverse(next)) = self.queue.pop() else {
                 break;
             };
-            self.spin = if next.at == self.now { self.spin + 1 } else { 0 };
-            assert!(self.spin < SPIN, "time stands still at {}: {:?}", self.now, next.event);
+            self.spin = if next.at == self.now {
+                self.spin + 1
+            } else {
+                0
+            };
+            assert!(
+                self.spin < SPIN,
+                "time stands still at {}: {:?}",
+                self.now,
+                next.event
+            );
             self.now = next.at;
             self.steps += 1;
             self.happen(next.event);
