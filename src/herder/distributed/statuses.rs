@@ -115,8 +115,14 @@ impl Machine {
         for (item, state, trace) in again {
             if settled && self.is_ours(&item) {
                 let status = self.status_now(&item, state, trace);
-                let write = self.status.put(&item.status_of(), &status);
-                self.send(write);
+                // A failure is told whoever wrote later: nobody else has it now.
+                let write = match state {
+                    State::Unassigned => self.status.put_safe(&item.status_of(), &status),
+                    _ => Some(self.status.put(&item.status_of(), &status)),
+                };
+                if let Some(write) = write {
+                    self.send(write);
+                }
             }
         }
     }

@@ -267,7 +267,9 @@ impl World {
         for topic in Topic::ALL {
             let end = self.log(topic).end();
             let below = self.rng.usize(0..=end);
-            self.log(topic).compact(below);
+            let up = self.workers.iter().filter(|worker| worker.up != Up::Down);
+            let read = up.map(|worker| worker.read[topic.index()]).min();
+            self.log(topic).compact(below, read.unwrap_or(end));
         }
     }
 

@@ -189,13 +189,17 @@ impl World {
     }
 
     /// Asks any worker that is up.
-    pub(super) fn client_wants(&mut self, request: Request) {
+    fn client_wants(&mut self, request: Request) {
         let up = (0..self.workers.len()).filter(|w| self.workers[*w].up == Up::Running);
         let up: Vec<W> = up.collect();
         if up.is_empty() {
             return;
         }
         let w = up[self.rng.usize(0..up.len())];
+        self.ask_of(w, request);
+    }
+
+    fn ask_of(&mut self, w: W, request: Request) {
         self.client.next_ticket += 1;
         let number = self.client.next_ticket;
         if changes_rounds(&request) {
@@ -210,6 +214,16 @@ impl World {
         };
         self.client.tickets.insert(number, ticket);
         self.send_ticket(w, number);
+    }
+
+    /// Asks the leader.
+    pub(super) fn leader_shall(&mut self, request: Request) {
+        let leads = |w: &W| {
+            let machine = self.workers[*w].machine.as_ref();
+            machine.is_some_and(|machine| machine.group.is_leader())
+        };
+        let leader = (0..self.workers.len()).find(leads);
+        self.ask_of(leader.unwrap_or(0), request);
     }
 
     fn send_ticket(&mut self, w: W, number: u64) {

@@ -379,7 +379,7 @@ impl World {
             .map(ToString::to_string)
             .collect();
         for name in names {
-            self.client_wants(Request::Restart {
+            self.leader_shall(Request::Restart {
                 name,
                 include_tasks: true,
                 only_failed: true,

@@ -58,6 +58,8 @@ pub(super) struct Member {
     next_request: u64,
     /// Until when nobody else can have been given what runs here.
     pub(super) lease: Option<Ms>,
+    /// When the last request was sent whose answer said that no round was open.
+    settled: Ms,
     /// Since when there is none that was there before.
     pub(super) outside_since: Option<Ms>,
     /// Number of the question to the machine that counts.
@@ -93,15 +95,25 @@ impl Member {
             pending: BTreeMap::new(),
             next_request: 0,
             lease: None,
+            settled: 0,
             outside_since: None,
             attempt: 0,
             keeps_id,
         }
     }
 
+    /// A request was answered, so the session goes on.
     fn renew(&mut self, sent: Ms) {
+        self.settled = sent;
         self.lease = self.lease.max(Some(sent + SESSION));
         self.outside_since = None;
+    }
+
+    /// As [`Self::renew`], while a round is open: the coordinator drops members that have not joined in time, and
+    /// answers their heartbeats until then.
+    fn renew_in_round(&mut self, sent: Ms) {
+        let until = (sent + SESSION).min(self.settled + REBALANCE);
+        self.lease = self.lease.map(|lease| lease.max(until));
     }
 }
 
@@ -354,7 +366,7 @@ impl World {
         match answer {
             Answer::Alive => member.renew(pending.sent),
             Answer::RebalanceInProgress => {
-                member.renew(pending.sent);
+                member.renew_in_round(pending.sent);
                 if member.stage == Stage::Stable {
                     self.member_asks(w);
                 }

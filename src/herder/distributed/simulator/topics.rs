@@ -87,8 +87,9 @@ impl Log {
         self.entries.iter().any(|entry| entry.gone) && last(key) > last(other)
     }
 
-    /// Drops what a later record of its key hides, below an offset; old tombstones go, too.
-    pub(super) fn compact(&mut self, below: usize) {
+    /// Drops what a later record of its key hides, below an offset. Tombstones stay until all have had the
+    /// time to read them.
+    pub(super) fn compact(&mut self, below: usize, read_by_all: usize) {
         let mut last: HashMap<&[u8], usize> = HashMap::new();
         for (offset, entry) in self.entries.iter().enumerate().take(below) {
             last.insert(&entry.record.key, offset);
@@ -97,7 +98,8 @@ impl Log {
         let end = self.entries.len();
         for (offset, entry) in self.entries.iter_mut().enumerate().take(below) {
             let hidden = !last.contains(&offset);
-            let tombstone = entry.record.value.is_none() && offset + 1 < end;
+            let tombstone =
+                entry.record.value.is_none() && offset < read_by_all && offset + 1 < end;
             entry.gone |= hidden || tombstone;
         }
     }
