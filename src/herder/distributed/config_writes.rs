@@ -72,6 +72,9 @@ pub(super) struct ConfigWrites {
     queue: VecDeque<Change>,
     /// The step of the first one that was asked for.
     under_way: Option<Token>,
+    /// A write failed, and its records may be in the topic all the same: the topic is read before the next
+    /// change is looked at.
+    unsure: bool,
 }
 
 impl ConfigWrites {
@@ -180,6 +183,12 @@ impl Machine {
             let Some(change) = self.writes.queue.front_mut() else {
                 return;
             };
+            if std::mem::take(&mut self.writes.unsure) {
+                let token = self.token();
+                self.writes.under_way = Some(token);
+                let read = ConfigCommand::ReadToEnd(token);
+                return self.outputs.push(Output::Config(read));
+            }
             let guard = std::mem::replace(&mut change.guard, Guard::Nothing);
             if let Err(error) = self.look_at_guard(&guard) {
                 if let Some(void) = self.writes.queue.pop_front() {
@@ -253,6 +262,7 @@ impl Machine {
     }
 
     fn first_change_failed(&mut self, error: &WriteError) {
+        self.writes.unsure = true;
         if let Some(change) = self.writes.queue.pop_front() {
             tracing::error!(
                 error = error.message,

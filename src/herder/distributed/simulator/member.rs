@@ -134,9 +134,7 @@ impl World {
                 self.lost(w, "poll timeout", true);
             }
             MemberInput::RequestTimeout(request) => {
-                if member.pending.contains_key(&request) {
-                    self.answered(w, request, Answer::Disconnected);
-                }
+                self.answered(w, request, Answer::Disconnected);
             }
             MemberInput::Answer(request, answer) => self.answered(w, request, answer),
             _ => {}
@@ -187,7 +185,7 @@ impl World {
         if kind != Kind::Beat {
             self.later(w, limit, Task::Member(MemberInput::RequestTimeout(request)));
         }
-        self.to_coordinator(w, request, ask);
+        self.ask_coordinator(w, request, ask);
     }
 
     /// Asks the machine what to join with.
@@ -234,7 +232,7 @@ impl World {
         member.stage = Stage::Idle;
         member.attempt += 1;
         if !id.is_empty() {
-            self.to_coordinator(w, 0, Ask::Leave { id });
+            self.ask_coordinator(w, 0, Ask::Leave { id });
         }
     }
 
@@ -389,7 +387,7 @@ impl World {
         }
     }
 
-    fn to_coordinator(&mut self, w: W, request: u64, ask: Ask) {
+    fn ask_coordinator(&mut self, w: W, request: u64, ask: Ask) {
         let asker = super::coordinator::Asker {
             worker: w,
             life: self.workers[w].life,
