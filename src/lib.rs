@@ -10,16 +10,18 @@
 //! ```
 //!
 //! Who may use whom points down only:
-//! `main, cli → rest → herder → worker → task, plugins → storage → connectors, converters,
+//! `main, cli → rest → herder → cluster → distributed → worker → task, plugins → storage → connectors, converters,
 //! transforms → config, kafka, embedded → clients → record, mapped, tls → api, shard, metrics,
 //! logging`.
 
 pub mod api;
 pub mod cli;
 pub mod clients;
+pub mod cluster;
 pub mod config;
 pub mod connectors;
 pub mod converters;
+pub mod distributed;
 pub mod embedded;
 pub mod herder;
 pub mod kafka;

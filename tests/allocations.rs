@@ -25,7 +25,9 @@ use ringmain::api::{
     ConfigMap, Converter, Schema, SchemaType, SinkForm, SinkTask, SinkTaskContext, SliceBatch,
     SliceForm, SourceMap, TopicPartition,
 };
-use ringmain::clients::{ConsumerConfig, FetchedRecords, ProducerConfig, Slices, Subscription};
+use ringmain::clients::{
+    ConsumerConfig, FetchedRecords, Lease, ProducerConfig, Slices, Subscription,
+};
 use ringmain::connectors::file_stream::{
     FileStreamSinkTask, FileStreamSourceTask, Lines, complete_end, split,
 };
@@ -36,7 +38,7 @@ use ringmain::record::{
     BatchBuilder, Batches, CompressionConfig, DecodeOptions, ProducerFields, decode,
 };
 use ringmain::shard::{RuntimeKind, TaskEnd, run, sleep, spawn, take_filled, take_vec, timeout};
-use ringmain::storage::{ActiveTopics, OffsetStore};
+use ringmain::storage::{ActiveTopics, OffsetBackingStore, OffsetStore, WriteGate};
 use ringmain::task::Reporter;
 use ringmain::task::control::{Wish, control};
 use ringmain::task::conversion::{Converters, SinkConversion, SourceConversion};
@@ -464,8 +466,11 @@ async fn run_source(values: Values, log: Arc<EmbeddedLog>, config: ConfigMap, re
         conversion: SourceConversion::new(converters(values), TransformationChain::default()),
         producer: Rc::new(EmbeddedProducer::new(log, ProducerConfig::default())),
         topics: TopicCreation::default(),
-        offsets: OffsetStore::in_memory(),
-        active_topics: ActiveTopics::default().tracker("c"),
+        offsets: OffsetBackingStore::from(OffsetStore::in_memory())
+            .connector("c", &ConfigMap::new(), WriteGate::default())
+            .unwrap(),
+        active_topics: ActiveTopics::default().tracker("c", 0),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::clone(&metrics),
         errors: errors(),
@@ -494,7 +499,8 @@ async fn run_sink(values: Values, log: Arc<EmbeddedLog>, config: ConfigMap, reco
         chain: TransformationChain::default(),
         consumer: Rc::new(EmbeddedConsumer::new(log, group)),
         subscription: Subscription::Topics(vec!["t".to_owned()]),
-        active_topics: ActiveTopics::default().tracker("c"),
+        active_topics: ActiveTopics::default().tracker("c", 0),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::clone(&metrics),
         errors: errors(),

@@ -13,6 +13,8 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["rest"],
     &["herder"],
+    &["cluster"],
+    &["distributed"],
     &["worker"],
     &["task", "plugins"],
     &["storage"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::results::{Aims, Axis};
+use crate::results::{Aims, Axis, Limits};
 use crate::scenario::Scenario;
 
 /// What varies over a series: a setting over `values`, or connectors over `variants`.
@@ -93,6 +93,7 @@ fn point(base: &Scenario, axis: &AxisFile, at: usize, value: &toml::Value) -> Sc
     }
     if axis.aims_at.as_ref().is_some_and(|at| !at.contains(value)) {
         point.aims = Aims::default();
+        point.limits = Limits::default();
     }
     point
 }

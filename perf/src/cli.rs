@@ -51,7 +51,7 @@ struct Compare {
     /// Names or groups, see `perf list`; without any, --set.
     scenarios: Vec<String>,
     /// All scenarios of a set: core (the aims, about half an hour), full (everything but single
-    /// transforms, an hour and a half) or transforms (those).
+    /// transforms, under two hours), transforms (those) or cluster (distributed workers).
     #[arg(long, value_parser = scenario::SETS)]
     set: Option<String>,
     /// Rounds of each system; without, what the scenario says (3 for most).

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-
 use crate::error::{Error, Naming, Result};
 use crate::interrupt;
+use crate::rest::{Api, Created};
 use crate::results::{Idle, Run};
 use crate::scenario::Scenario;
 use crate::session::Session;
@@ -14,7 +13,6 @@ use crate::systems::System;
 use crate::throughput::span;
 use crate::worker::Worker;
 
-const PATIENCE: Duration = Duration::from_secs(300);
 /// Between the last task's start and the watched rest.
 const SETTLING: Duration = Duration::from_secs(2);
 
@@ -55,11 +53,11 @@ fn rest(
     let begin = Instant::now();
     for number in 0..count {
         interrupt::check()?;
-        api.create(
-            &format!("idle-{number}"),
-            &file.display().to_string(),
-            &topic,
-        )?;
+        let name = format!("idle-{number}");
+        let file = file.display().to_string();
+        if api.create(&name, &file, &topic, false)? == Created::Conflict {
+            return Err(Error::Run(format!("{name} was not created: 409")));
+        }
         session.progress.at(u64::from(number) + 1);
         if number % 10 == 0 {
             worker.look(session.broker.as_ref(), 0)?;
@@ -90,73 +88,4 @@ fn rest(
     run.broker_cores_busy =
         Some((watched.broker_user_seconds + watched.broker_system_seconds) / watched.seconds);
     session.wire.delete_topic(&topic)
-}
-
-/// The REST API, the same calls for every system.
-struct Api {
-    agent: ureq::Agent,
-    url: String,
-}
-
-impl Api {
-    fn new(url: String) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(100)))
-            .build();
-        Self {
-            agent: agent.into(),
-            url,
-        }
-    }
-
-    fn create(&self, name: &str, file: &str, topic: &str) -> Result<()> {
-        let body = json!({"name": name, "config": {
-            "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
-            "tasks.max": "1", "file": file, "topic": topic}});
-        let url = format!("{}/connectors", self.url);
-        let request = self
-            .agent
-            .post(&url)
-            .header("content-type", "application/json");
-        let (status, text) = answer(request.send(body.to_string()), &url)?;
-        match status {
-            201 => Ok(()),
-            _ => Err(Error::Run(format!(
-                "{name} was not created: {status} {text}"
-            ))),
-        }
-    }
-
-    /// Asks for all statuses at once until each connector has a running task.
-    fn wait_until_running(&self, count: u32) -> Result<()> {
-        let url = format!("{}/connectors?expand=status", self.url);
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            interrupt::check()?;
-            let (_, text) = answer(self.agent.get(&url).call(), &url)?;
-            let all: Value = serde_json::from_str(&text).unwrap_or_default();
-            let running = all.as_object().map_or(0, |all| {
-                let runs = |c: &&Value| c["status"]["tasks"][0]["state"] == "RUNNING";
-                all.values().filter(runs).count()
-            });
-            if running == usize::try_from(count).unwrap_or(usize::MAX) {
-                return Ok(());
-            }
-            if Instant::now() > deadline {
-                return Err(Error::Run(format!("{running} of {count} connectors run")));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-fn answer(
-    outcome: std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    url: &str,
-) -> Result<(u16, String)> {
-    let failed = |error: ureq::Error| Error::Run(format!("{url}: {error}"));
-    let mut answer = outcome.map_err(failed)?;
-    let text = answer.body_mut().read_to_string().map_err(failed)?;
-    Ok((answer.status().as_u16(), text))
 }

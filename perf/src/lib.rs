@@ -2,7 +2,7 @@
 //!
 //! `compare` brings up real Kafka ([`testbed`]), takes scenarios (`scenario`) and runs every system in
 //! rounds (`rounds`). A run is a process of its own (`systems` says how it is started, `worker` watches
-//! it) of one kind: `throughput`, `latency`, `idle` or `start_up`. What it reads is made by `input`, what
+//! it) of one kind: `throughput`, `latency`, `idle` or `start_up`; `cluster` has several of them. What it reads is made by `input`, what
 //! arrives is checked by `verify`; `steady` chooses the part of a run that counts. [`results`] is what was
 //! seen, [`report`] what people read of it.
 //!
@@ -14,6 +14,7 @@
 mod avro;
 mod axis;
 pub mod cli;
+mod cluster;
 mod compare;
 mod embedded;
 mod error;
@@ -28,6 +29,7 @@ mod page_cache;
 mod progress;
 mod registry;
 pub mod report;
+mod rest;
 pub mod results;
 mod rounds;
 mod sampler;

@@ -81,6 +81,9 @@ pub struct ScenarioResult {
     pub repeat: String,
     /// What is asked of Ringmain beside Apache Connect.
     pub aims: Aims,
+    /// What is asked of Ringmain by itself.
+    #[serde(default)]
+    pub limits: Limits,
     /// In the order in which they ran.
     pub runs: Vec<Run>,
 }
@@ -106,6 +109,8 @@ pub enum Kind {
     Idle,
     /// From the start of the process to its first REST answer.
     StartUp,
+    /// Workers that share connectors, and what happens to them.
+    Cluster,
 }
 
 /// Least ratios to Apache Kafka Connect; none where there is no aim.
@@ -126,6 +131,28 @@ pub struct Aims {
     pub latency_p999: Option<f64>,
     /// kcat's CPU per record over ours.
     pub cpu_kcat: Option<f64>,
+    /// Peer's time until all of a cluster's connectors and tasks run over ours.
+    pub running: Option<f64>,
+}
+
+/// Most that Ringmain may take, whatever its peers do; none where there is no aim. The worst round counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// From joining the group to the last task RUNNING.
+    pub join_seconds: Option<f64>,
+    /// From SIGKILL to the last of the worker's tasks RUNNING elsewhere, less `session.timeout.ms`.
+    pub after_session_seconds: Option<f64>,
+    /// From the broker's giving the killed worker up to the last of its tasks RUNNING elsewhere.
+    pub given_up_seconds: Option<f64>,
+    /// Each moved task's pause.
+    pub pause_ms: Option<f64>,
+    /// Tasks that have a record though they did not move.
+    pub disturbed_tasks: Option<f64>,
+    /// From SIGTERM for a worker to the last of its tasks RUNNING elsewhere.
+    pub leave_seconds: Option<f64>,
+    /// Resident memory of a worker without connectors.
+    pub idle_bytes: Option<f64>,
 }
 
 /// One run of one system.
@@ -173,6 +200,9 @@ pub struct Run {
     pub latency: Option<Latency>,
     /// Idle runs only.
     pub idle: Option<Idle>,
+    /// Runs of clusters only.
+    #[serde(default)]
+    pub cluster: Option<Cluster>,
     /// At even intervals, thinned to at most a few hundred.
     pub samples: Vec<Sample>,
 }
@@ -264,6 +294,50 @@ pub struct Idle {
     pub cpu_seconds: f64,
     /// Resident memory at its end.
     pub resident_bytes: u64,
+}
+
+/// What happened to a cluster. Times end with the CreateTime of a record in the status topic, and begin with
+/// the harness's clock or with what the broker said of the group, asked every 5 ms; none where the scenario
+/// does not have it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cluster {
+    /// Workers before it happened.
+    pub workers: u32,
+    /// Connectors of one task.
+    pub connectors: u32,
+    /// From the start of the process to the last task RUNNING.
+    pub start_to_running_seconds: Option<f64>,
+    /// From the worker's becoming a member of the group to the last task RUNNING that it was given.
+    pub join_to_running_seconds: Option<f64>,
+    /// From SIGKILL to the last of the worker's tasks RUNNING elsewhere.
+    pub kill_to_running_seconds: Option<f64>,
+    /// `session.timeout.ms`, where a worker was killed. It begins with the last heartbeat before that.
+    pub session_seconds: Option<f64>,
+    /// From the broker's giving the killed worker up to the last of its tasks RUNNING elsewhere.
+    pub given_up_to_running_seconds: Option<f64>,
+    /// From SIGTERM to the last of the worker's tasks RUNNING elsewhere.
+    pub leave_to_running_seconds: Option<f64>,
+    /// From the first request for a connector until all connectors and tasks ran.
+    pub create_to_running_seconds: Option<f64>,
+    /// Requests answered with 409 meanwhile, and asked again.
+    pub conflicts: Option<u32>,
+    /// Generations of the group meanwhile.
+    pub generations: Option<u32>,
+    /// Of each task that moved to a new worker, from UNASSIGNED to RUNNING, milliseconds.
+    pub pauses_ms: Vec<f64>,
+    /// Tasks that moved.
+    pub moved_tasks: Option<u32>,
+    /// Tasks that did not move, and have a status record all the same.
+    pub disturbed_tasks: Option<u32>,
+    /// CPU time of the leader while another worker's tasks went to the others, and came back.
+    pub leader_cpu_seconds: Option<f64>,
+    /// Resident memory of the leader with all connectors.
+    pub leader_resident_bytes: Option<u64>,
+    /// That of the follower that has the most.
+    pub follower_resident_bytes: Option<u64>,
+    /// That of a worker before there were connectors, of the one that has the most.
+    pub idle_resident_bytes: Option<u64>,
 }
 
 /// A look at the worker.

@@ -7,7 +7,7 @@ use crate::scenario::Scenario;
 use crate::session::Session;
 use crate::systems::System;
 use crate::throughput::{self, Input};
-use crate::{idle, latency, start_up};
+use crate::{cluster, idle, latency, start_up};
 
 /// Who takes part, and how often.
 #[derive(Debug, Clone)]
@@ -100,6 +100,7 @@ pub(crate) fn run_all(
             parameters: scenario.parameters(),
             repeat: format!("{} {}", plan.repeat, scenario.name),
             aims: scenario.aims,
+            limits: scenario.limits,
             runs: Vec::new(),
         };
         let outcome = run_turns(session, scenario, &turns, &mut result.runs);
@@ -159,6 +160,7 @@ fn measure(
         Kind::Latency => latency::measure(session, scenario, system, run),
         Kind::Idle => idle::measure(session, scenario, system, run),
         Kind::StartUp => start_up::measure(session, scenario, system, run),
+        Kind::Cluster => cluster::measure(session, scenario, system, run),
     }
 }
 
@@ -183,6 +185,7 @@ fn blank(turn: Turn) -> Run {
         stolen_cores: None,
         latency: None,
         idle: None,
+        cluster: None,
         samples: Vec::new(),
     }
 }
@@ -208,6 +211,9 @@ fn in_words(scenario: &Scenario, run: &Run) -> String {
             idle.cpu_seconds / idle.seconds * 100.0,
             idle.resident_bytes as f64 / 1e6
         );
+    }
+    if let Some(cluster) = &run.cluster {
+        return format!("{head}: {}", cluster::in_words(cluster));
     }
     if scenario.kind == Kind::StartUp {
         let answer = run.first_answer_seconds.unwrap_or(f64::NAN);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::axis::{self, AxisFile};
 use crate::error::{Error, Naming, Result};
-use crate::results::{Aims, Axis, Kind};
+use crate::results::{Aims, Axis, Kind, Limits};
 use crate::settings::{Settings, converter_in_words};
 
 macro_rules! bundled {
@@ -54,10 +54,15 @@ const BUNDLED: &[(&str, &str)] = &[
     bundled!("embedded-shards"),
     bundled!("transforms-100-bytes"),
     bundled!("transforms-1-kb"),
+    bundled!("cluster-join"),
+    bundled!("cluster-kill"),
+    bundled!("cluster-grow"),
+    bundled!("cluster-burst"),
+    bundled!("cluster-large"),
 ];
 
 /// The sets that a scenario can be in.
-pub(crate) const SETS: [&str; 3] = ["core", "full", "transforms"];
+pub(crate) const SETS: [&str; 4] = ["core", "full", "transforms", "cluster"];
 
 /// The ways that records go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -77,7 +82,7 @@ pub(crate) enum Flow {
     EmbeddedFiles,
     /// The embedded log into a sink that drops.
     EmbeddedToNothing,
-    /// Nothing moves: idle and start-up scenarios.
+    /// Nothing moves: idle, start-up and cluster scenarios.
     None,
 }
 
@@ -100,6 +105,8 @@ struct File {
     axis: Option<AxisFile>,
     #[serde(default)]
     aims: Aims,
+    #[serde(default)]
+    limits: Limits,
     #[serde(default)]
     worker: BTreeMap<String, String>,
     #[serde(default)]
@@ -131,8 +138,10 @@ pub(crate) struct Scenario {
     pub(crate) settings: Settings,
     /// Place on a curve.
     pub(crate) axis: Option<Axis>,
-    /// Asked of Ringmain.
+    /// Asked of Ringmain beside its peers.
     pub(crate) aims: Aims,
+    /// Asked of Ringmain by itself.
+    pub(crate) limits: Limits,
     /// More worker properties, for all systems.
     pub(crate) worker: BTreeMap<String, String>,
     /// More connector properties, for all systems.
@@ -147,6 +156,12 @@ impl Scenario {
         if self.settings.expected.is_some() && !into_file {
             return Err(Error::Usage(format!(
                 "scenario {}: expected is about lines of a file",
+                self.name
+            )));
+        }
+        if (self.kind == Kind::Cluster) != self.settings.event.is_some() {
+            return Err(Error::Usage(format!(
+                "scenario {}: clusters, and no others, have an event",
                 self.name
             )));
         }
@@ -168,6 +183,14 @@ impl Scenario {
             Kind::Idle => {
                 put("connectors", s.connectors.to_string());
                 put("watched seconds", s.duration.to_string());
+                return all;
+            }
+            Kind::Cluster => {
+                put("connectors", s.connectors.to_string());
+                put("workers", s.workers.to_string());
+                for (key, value) in &self.worker {
+                    put(key, value.clone());
+                }
                 return all;
             }
             Kind::Latency => {
@@ -245,6 +268,7 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Vec<Scenario>> {
         settings: file.settings.clone(),
         axis: None,
         aims: file.aims,
+        limits: file.limits,
         worker: file.worker.clone(),
         connector: file.connector.clone(),
     };
@@ -302,6 +326,38 @@ mod tests {
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         assert_eq!(std::fs::read_dir(folder).unwrap().count(), BUNDLED.len());
+    }
+
+    #[test]
+    fn a_cluster_has_an_event_and_workers_enough_for_it() {
+        let of = |kind: &str, settings: &str| {
+            let head = format!("title=\"T\"\nkind=\"{kind}\"\nflow=\"none\"\n[settings]\n");
+            parse("s", &(head + settings))
+        };
+        let three = "connectors = 3\nworkers = 3\n";
+        let whole = of("cluster", &format!("{three}event = \"kill-leader\""));
+        let settings = &whole.unwrap()[0].settings;
+        assert_eq!(settings.event, Some(crate::settings::Event::KillLeader));
+        for (kind, settings, named) in [
+            ("cluster", three, "have an event"),
+            ("idle", "event = \"burst\"", "have an event"),
+            ("cluster", "event = \"explode\"", "explode"),
+            ("cluster", "workers = 2\nevent = \"join\"", "only worker"),
+            ("cluster", "event = \"restart\"", "somebody must be left"),
+            (
+                "cluster",
+                "workers = 2\nevent = \"grow\"",
+                "must have a task",
+            ),
+            (
+                "cluster",
+                "workers = 0\nevent = \"grow\"",
+                "workers are at least 1",
+            ),
+        ] {
+            let error = of(kind, settings).unwrap_err().to_string();
+            assert!(error.contains(named), "{settings}: {error}");
+        }
     }
 
     #[test]

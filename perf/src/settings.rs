@@ -1,6 +1,8 @@
 //! What can be set for a scenario, by its file and by options.
 
 use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
 
 use crate::error::{Error, Result};
 use crate::input::{Data, Form, Generator};
@@ -24,6 +26,24 @@ pub(crate) enum Converter {
     JsonSchemasObjects,
     /// AvroConverter with a schema registry; values are structs.
     Avro,
+}
+
+/// What happens to a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// Its only worker starts, with connectors in its topics.
+    Join,
+    /// SIGKILL for the worker that leads.
+    KillLeader,
+    /// SIGKILL for a worker that does not lead.
+    KillFollower,
+    /// One more worker starts.
+    Grow,
+    /// All connectors are created at once.
+    Burst,
+    /// A worker that does not lead stops and starts again.
+    Restart,
 }
 
 /// What can be set, by a scenario and by options.
@@ -62,8 +82,15 @@ pub(crate) struct Settings {
     pub(crate) warm_up_seconds: f64,
     /// Latency: seconds counted. Idle: seconds watched.
     pub(crate) duration: f64,
-    /// Idle: how many connectors.
+    /// Idle and clusters: how many connectors.
     pub(crate) connectors: u32,
+    /// Clusters: how many workers before the event.
+    pub(crate) workers: u32,
+    /// Clusters: a change is over when no status was written for so many seconds. Members hear of the next
+    /// one with a heartbeat, every 3 s.
+    pub(crate) quiet: f64,
+    /// Clusters: what happens.
+    pub(crate) event: Option<Event>,
     /// Ringmain's `shard.count`; its default without.
     pub(crate) shards: Option<u32>,
     /// CPUs of the worker, as `taskset -c` takes them; all without.
@@ -89,6 +116,9 @@ impl Default for Settings {
             warm_up_seconds: 30.0,
             duration: 15.0,
             connectors: 1,
+            workers: 1,
+            quiet: 4.0,
+            event: None,
             shards: None,
             cores: None,
         }
@@ -119,6 +149,12 @@ impl Settings {
             "warm-up-seconds" => self.warm_up_seconds = parsed(key, value)?,
             "duration" => self.duration = parsed(key, value)?,
             "connectors" => self.connectors = parsed(key, value)?,
+            "workers" => self.workers = parsed(key, value)?,
+            "event" => {
+                let text: StrDeserializer<'_, serde::de::value::Error> = value.into_deserializer();
+                let known = Event::deserialize(text);
+                self.event = Some(known.map_err(|e| Error::Usage(format!("event: {e}")))?);
+            }
             "shards" => self.set_shards(parsed(key, value)?),
             "cores" => self.cores = Some(value.to_owned()),
             _ => return Err(Error::Usage(format!("{key} is nothing that varies"))),
@@ -205,15 +241,34 @@ impl Settings {
         if self.records == 0 || self.partitions < 1 || self.tasks == 0 {
             return wrong("records, partitions and tasks are at least 1".to_owned());
         }
-        let positive = [self.budget, self.duration, self.warm_up]
+        let positive = [self.budget, self.duration, self.warm_up, self.quiet]
             .iter()
             .all(|&x| x > 0.0);
         if !positive || self.warm_up > 0.9 || self.rate == 0 || self.connectors == 0 {
             return wrong(
-                "budget, duration, rate, connectors are above 0, warm-up below 0.9".into(),
+                "budget, duration, quiet, rate, connectors are above 0, warm-up below 0.9".into(),
             );
         }
-        Ok(())
+        self.check_event().or_else(|why| wrong(why.to_owned()))
+    }
+
+    /// Whether there are workers enough for what happens.
+    fn check_event(&self) -> Result<(), &'static str> {
+        match self.event {
+            _ if self.workers == 0 => Err("workers are at least 1"),
+            Some(Event::Join) if self.workers > 1 => {
+                Err("the event join is about a cluster's only worker")
+            }
+            Some(Event::KillLeader | Event::KillFollower | Event::Restart) if self.workers < 2 => {
+                Err("somebody must be left to take tasks over: workers are at least 2")
+            }
+            Some(Event::KillLeader | Event::KillFollower | Event::Restart | Event::Grow)
+                if self.connectors < self.workers =>
+            {
+                Err("each worker must have a task: connectors are as many as workers at least")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

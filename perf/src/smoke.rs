@@ -6,9 +6,10 @@ use std::path::Path;
 use crate::compare::{self, Call};
 use crate::error::{Error, Result};
 use crate::report;
-use crate::results::{Kind, Results};
+use crate::results::{Kind, Results, Run};
 use crate::scenario::{self, Scenario};
 use crate::session;
+use crate::settings::Event;
 use crate::systems::System;
 use crate::verify;
 
@@ -34,6 +35,9 @@ const ALONE: &[&str] = &[
     "idle@connectors=10",
     "embedded-files",
     "embedded-shards@shards=2",
+    "cluster-join",
+    "cluster-grow",
+    "cluster-burst",
 ];
 
 /// Runs it.
@@ -84,12 +88,31 @@ fn scenarios() -> Result<Vec<Scenario>> {
         settings.rate = 1000;
         settings.warm_up_seconds = 0.5;
         settings.duration = 1.0;
-        settings.connectors = settings.connectors.min(3);
+        settings.connectors = settings
+            .connectors
+            .min(if settings.event.is_some() { 2 } else { 3 });
+        settings.quiet = 1.0;
+        // A cluster that grows has two workers then.
+        settings.workers = match settings.event {
+            Some(Event::Burst) => 2,
+            _ => 1,
+        };
         if !WITH_PEERS.contains(&scenario.name.as_str()) {
             scenario.peers.clear();
         }
     }
     Ok(chosen)
+}
+
+/// Whether a cluster's run has what its event gives. How long things took is not judged.
+fn measured(run: &Run) -> bool {
+    run.cluster.as_ref().is_some_and(|seen| {
+        let created = seen.create_to_running_seconds.is_some() && seen.generations.is_some();
+        let joined = seen.join_to_running_seconds.is_some();
+        let started = seen.start_to_running_seconds.is_some();
+        let moved = seen.moved_tasks >= Some(1) && !seen.pauses_ms.is_empty();
+        created || (joined && (started || moved))
+    })
 }
 
 fn check(out: &Path, results: &Results) -> Result<()> {
@@ -118,6 +141,9 @@ fn check(out: &Path, results: &Results) -> Result<()> {
             let what = format!("{} {}", scenario.name, run.system);
             if let Some(error) = &run.error {
                 return wrong(format!("{what}: {error}"));
+            }
+            if scenario.kind == Kind::Cluster && !measured(run) {
+                return wrong(format!("{what} lacks figures: {:?}", run.cluster));
             }
             let verified = run.verification.as_ref().is_some_and(verify::holds);
             let moves = matches!(scenario.kind, Kind::Throughput | Kind::Latency);

@@ -163,11 +163,51 @@ impl Topics {
         Ok(())
     }
 
+    /// A partition from its beginning on, to be read bit by bit.
+    pub(crate) fn tail(&self, topic: &str, partition: i32) -> Result<Tail> {
+        Ok(Tail {
+            name: format!("{topic}-{partition}"),
+            client: self.partition(topic, partition)?,
+            next: 0,
+        })
+    }
+
+    /// Reads on up to where the partition ends now.
+    pub(crate) fn advance(&self, tail: &mut Tail, mut each: impl FnMut(&Record)) -> Result<()> {
+        let named = |e| failed(&format!("reading {}", tail.name), e);
+        let ending = tail.client.get_offset(OffsetAt::Latest);
+        let end = bounded(&self.runtime, "an end offset", ending)?.map_err(named)?;
+        while tail.next < end {
+            interrupt::check()?;
+            let fetched = bounded(
+                &self.runtime,
+                "a fetch",
+                self.fetch(&tail.client, tail.next),
+            )?;
+            let (records, _) = fetched.map_err(|e| failed("a fetch", e))?.map_err(named)?;
+            let from = tail.next;
+            // Records that no longer are there leave gaps, up to the end.
+            tail.next = records.last().map_or(end, |last| last.offset + 1);
+            for record in records.iter().filter(|record| record.offset >= from) {
+                each(&record.record);
+            }
+        }
+        Ok(())
+    }
+
     fn fetch(&self, client: &Arc<PartitionClient>, next: i64) -> Fetch {
         let client = Arc::clone(client);
         self.runtime
             .spawn(async move { client.fetch_records(next, 1..FETCH_BYTES, 500).await })
     }
+}
+
+/// Where reading of a partition has come to.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    name: String,
+    client: Arc<PartitionClient>,
+    next: i64,
 }
 
 type Fetched = (Vec<rskafka::record::RecordAndOffset>, i64);

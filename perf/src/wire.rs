@@ -172,6 +172,22 @@ impl Wire {
             .sum())
     }
 
+    /// A connection of its own to the coordinator of a group.
+    pub(crate) fn connect_coordinator(&mut self, group: &str) -> Result<Connection> {
+        let deadline = Instant::now() + PATIENCE;
+        // The first group of a broker waits until the topic of offsets is made.
+        let address = loop {
+            match self.coordinator(group)? {
+                Some(address) => break address,
+                None if Instant::now() > deadline => {
+                    return Err(failed(group, "it has no coordinator within 30 s"));
+                }
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        Connection::open(&address).map_err(|e| failed(&address, e))
+    }
+
     fn coordinator(&mut self, group: &str) -> Result<Option<String>> {
         if let Some(address) = self.coordinators.get(group) {
             return Ok(Some(address.clone()));

@@ -120,6 +120,16 @@ impl Worker {
         }
     }
 
+    /// SIGTERM, without waiting for its end.
+    pub(crate) fn ask_to_stop(&self) {
+        // It may have ended meanwhile; what counts is whether it is gone, which `end` says.
+        nix::sys::signal::kill(
+            nix::unistd::Pid::from_raw(self.pid()),
+            nix::sys::signal::Signal::SIGTERM,
+        )
+        .unwrap_or(());
+    }
+
     /// SIGTERM and the exit status; its context switches are known then.
     pub(crate) fn end(&self) -> Result<(ExitStatus, (u64, u64))> {
         let status = self.process.end(STOPPING);

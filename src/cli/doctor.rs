@@ -123,7 +123,7 @@ fn check_limits(report: &mut Report) {
 
 /// How the worker's own clients reach its brokers; `None` with an embedded log.
 fn brokers_of(path: &Path, report: &mut Report) -> Result<Option<CommonClientConfig>, Exit> {
-    let file = worker::load(path).map_err(|error| {
+    let file = worker::load_either(path).map_err(|error| {
         print_error(&error.to_string());
         Exit::Usage
     })?;

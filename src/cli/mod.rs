@@ -1,11 +1,15 @@
 //! The command: arguments, logs, signals, exit codes, and putting the rooms together.
 //!
-//! Exit codes: 0 clean stop, 1 failure, 2 bad usage or configuration; of `ctl` also 3 and 4.
+//! Exit codes: 0 clean stop, 1 failure, 2 bad usage or configuration; of `ctl` also 3 and 4, of
+//! `migrate` also 3.
 
+mod boot;
 mod completions;
 mod ctl;
+mod distributed;
 mod doctor;
 mod logging;
+mod migrate;
 mod plugins;
 mod preview;
 mod progress;
@@ -33,7 +37,7 @@ pub(crate) enum Exit {
     Failure,
     /// 2: arguments or configuration can't be used; the reason was printed.
     Usage,
-    /// 3: `ctl diff` found differences.
+    /// 3: `ctl diff` found differences, or `migrate` something that does not run as it does.
     Differs,
     /// 4: `ctl wait` waited in vain.
     TimedOut,
@@ -63,7 +67,7 @@ struct Cli {
 
 #[derive(Debug, Args)]
 struct LogArgs {
-    /// Log level, or a filter like `info,ringmain::kafka=debug` [default: info, of preview: warn].
+    /// Log level, or a filter like `info,ringmain::kafka=debug` [default: info, of preview, ctl and migrate: warn].
     #[arg(long, global = true, env = "RINGMAIN_LOG")]
     log_level: Option<String>,
     /// Log format.
@@ -103,6 +107,8 @@ enum Command {
     },
     /// Show what a connector would do, without writing anything anywhere.
     Preview(preview::PreviewArgs),
+    /// Report what of a Connect cluster of Apache's runs here, and how to take it over.
+    Migrate(Box<migrate::MigrateArgs>),
     /// List connectors and converters.
     Plugins,
     /// Manage connectors at any Connect REST address, Apache's included.
@@ -118,7 +124,7 @@ impl Command {
     /// The log level unless the user says otherwise: what a person asked for should not drown in logs.
     fn log_level(&self) -> &'static str {
         match self {
-            Self::Preview(_) | Self::Ctl(_) => "warn",
+            Self::Preview(_) | Self::Ctl(_) | Self::Migrate(_) => "warn",
             _ => "info",
         }
     }
@@ -148,17 +154,15 @@ pub fn run(plugins: Plugins) -> ExitCode {
         Command::Standalone { worker, connectors } => {
             standalone::run(plugins, &worker, &connectors, cli.log.progress, loggers)
         }
-        Command::Distributed { .. } => {
-            print_error(
-                "distributed mode is not part of this version; `ringmain standalone` runs the same connector files in one process",
-            );
-            Exit::Usage
+        Command::Distributed { worker } => {
+            distributed::run(plugins, &worker, cli.log.progress, loggers)
         }
         Command::Doctor {
             worker,
             bootstrap_servers,
         } => doctor::run(worker.as_deref(), bootstrap_servers.as_deref()),
         Command::Preview(args) => preview::run(plugins, args),
+        Command::Migrate(args) => migrate::run(&plugins, &args),
         Command::Plugins => plugins::print(&plugins),
         Command::Ctl(args) => ctl::run(&args),
         Command::Completions { shell } => completions::print(shell),
@@ -217,6 +221,18 @@ mod tests {
     fn the_arguments_are_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_service_starts_a_command_that_there_is() {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/ringmain-distributed.service");
+        let unit = std::fs::read_to_string(path).unwrap();
+        let line = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        let cli = Cli::try_parse_from(line.unwrap().split(' ')).unwrap();
+        assert!(matches!(cli.command, Command::Distributed { .. }));
     }
 
     #[test]

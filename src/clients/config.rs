@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::SecurityConfig;
+use super::{Lease, SecurityConfig};
 use crate::record::{Compression, CompressionConfig};
 
 /// Settings that every client has. Field names are Kafka's keys.
@@ -109,6 +109,8 @@ pub struct ProducerConfig {
     pub compression: CompressionConfig,
     /// The user set `compression.type`: batches of another codec are not taken as they are.
     pub compression_set: bool,
+    /// Nothing is sent while it is over.
+    pub lease: Lease,
 }
 
 impl Default for ProducerConfig {
@@ -132,6 +134,7 @@ impl Default for ProducerConfig {
                 level: None,
             },
             compression_set: false,
+            lease: Lease::unlimited(),
         }
     }
 }

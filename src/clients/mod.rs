@@ -8,6 +8,7 @@
 mod config;
 mod error;
 mod held;
+mod lease;
 mod partitioner;
 mod security;
 mod traits;
@@ -18,6 +19,7 @@ pub use config::{
 };
 pub use error::{ApiErrorKind, ClientError};
 pub use held::HeldBuffer;
+pub use lease::Lease;
 pub use partitioner::{murmur2, partition_for_key};
 pub use security::{
     Credentials, OauthConfig, Refresh, SaslConfig, ScramHash, SecurityConfig, TokenEndpoint,

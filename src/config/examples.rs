@@ -26,9 +26,12 @@ fn is_worker(path: &Path) -> bool {
 fn worker_files_are_valid_and_give_no_warning() {
     let files = files("configs");
     let workers: Vec<_> = files.iter().filter(|path| is_worker(path)).collect();
-    assert!(workers.len() >= 2, "{workers:?}");
+    assert!(workers.len() >= 3, "{workers:?}");
     for path in workers {
-        let worker = worker::load(path).unwrap_or_else(|error| panic!("{error}"));
+        let worker = worker::load_either(path).unwrap_or_else(|error| panic!("{error}"));
+        let name = path.file_name().unwrap().to_string_lossy();
+        let distributed = name.starts_with("connect-distributed");
+        assert_eq!(worker.config.distributed().is_some(), distributed, "{name}");
         assert!(
             worker.warnings.is_empty(),
             "{}: {:?}",
@@ -36,6 +39,23 @@ fn worker_files_are_valid_and_give_no_warning() {
             worker.warnings
         );
     }
+}
+
+/// What stands in the file under `content: |`.
+#[test]
+fn the_worker_in_the_compose_file_is_valid_and_gives_no_warning() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/compose.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, worker) = text.split_once("    content: |\n").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("worker.properties");
+    std::fs::write(&path, worker).unwrap();
+    let worker = worker::load_distributed(&path).unwrap_or_else(|error| panic!("{error}"));
+    assert!(worker.warnings.is_empty(), "{:?}", worker.warnings);
+    assert_eq!(
+        worker.config.distributed().unwrap().group_id,
+        "connect-cluster"
+    );
 }
 
 /// The connectors' own keys are the plugins' matter; here they are nobody's.

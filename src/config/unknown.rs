@@ -27,6 +27,11 @@ impl Warning {
         }
     }
 
+    /// Whether it is about a key that nobody reads, here or in Apache's worker.
+    pub fn is_about_unknown_key(&self) -> bool {
+        self.message.starts_with(UNKNOWN_KEY)
+    }
+
     /// The same with what to do about it.
     #[must_use]
     pub fn with_fix(mut self, fix: impl Into<String>) -> Self {
@@ -52,6 +57,8 @@ impl PartialEq<&str> for Warning {
         own == *text
     }
 }
+
+const UNKNOWN_KEY: &str = "unknown key";
 
 /// Farthest that a mistyped name may be from the known one, in typing mistakes.
 const MAX_DISTANCE: usize = 3;
@@ -99,7 +106,7 @@ pub fn client_warnings(config: &ConfigMap, prefix: fn(ClientKind) -> &'static st
 
 fn warning(key: &str, names: &[&str], prefix: &str) -> Warning {
     let full = format!("{prefix}{key}");
-    let message = format!("unknown key '{full}'");
+    let message = format!("{UNKNOWN_KEY} '{full}'");
     let warning = Warning::new(full, message);
     match nearest(key, names) {
         Some(name) => warning.with_fix(format!("did you mean '{prefix}{name}'?")),
@@ -162,8 +169,10 @@ mod tests {
             "consumer.override.metric.reporters",
             "name",
         ]);
+        let found = client_warnings(&given, ClientKind::override_prefix);
+        assert!(found[0].is_about_unknown_key() && !found[1].is_about_unknown_key());
         assert_eq!(
-            client_warnings(&given, ClientKind::override_prefix),
+            found,
             [
                 "unknown key 'producer.override.ack', did you mean 'producer.override.acks'?",
                 "'consumer.override.metric.reporters' has no effect",

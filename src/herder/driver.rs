@@ -2,17 +2,22 @@
 //! connector code and never waits for a shard.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
+use super::distributed::{Connections, Link, PeerCall, PeerError, Settings, Token};
 use super::entities::HerderError;
 use super::handle::{HerderHandle, Limits};
+use super::plane::Plane;
 use super::stage::Stage;
 use super::standalone::{Machine, Output, Reply, Request, RequestId};
 use crate::api::ConfigMap;
+use crate::cluster::{self, ClusterEvent};
 use crate::shard;
+use crate::storage::TopicNews;
 use crate::task::InstanceState;
 use crate::worker::{
     EventSink, Instance, InstanceEvent, InstanceId, OffsetsAnswer, OffsetsError, OffsetsJob,
@@ -26,6 +31,8 @@ const QUEUE: usize = 16 << 10;
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// See [`HerderSettings::stall_after`].
 const STALL_AFTER: Duration = Duration::from_secs(10);
+/// How long a reset of topics may wait for the herder.
+const RESET_LIMIT: Duration = Duration::from_secs(5);
 /// Wait on a shard before a full queue is tried again.
 const RETRY: Duration = Duration::from_millis(10);
 
@@ -37,6 +44,12 @@ pub(super) enum Message {
     Stage(RequestId, Sender<Option<Stage>>),
     Event(Box<WorkerEvent>),
     Offsets(RequestId, Box<OffsetsDone>),
+    /// Something that the cluster's thread tells.
+    Cluster(Box<ClusterEvent>),
+    /// What became of a connector's topics here.
+    Topics(Box<TopicsMessage>),
+    /// What the leader answered to a request of this worker's own.
+    Peer(Token, Result<(), Box<PeerError>>),
     ShutDown,
 }
 
@@ -45,6 +58,14 @@ pub(super) enum Message {
 pub(super) struct OffsetsDone {
     name: String,
     result: Result<OffsetsAnswer, OffsetsError>,
+}
+
+/// What became of a connector's topics on this worker.
+#[derive(Debug)]
+pub(super) struct TopicsMessage {
+    pub(super) connector: String,
+    /// The task and the topic that it used; `None` for a reset.
+    pub(super) used: Option<(u32, String)>,
 }
 
 /// Settings of the herder.
@@ -69,25 +90,116 @@ impl HerderSettings {
     }
 }
 
+/// The queue in front of a herder that is not started yet: what it is connected to sends there.
+#[derive(Debug)]
+pub struct HerderQueue {
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+}
+
+impl Default for HerderQueue {
+    fn default() -> Self {
+        let (sender, receiver) = bounded(QUEUE);
+        Self { sender, receiver }
+    }
+}
+
+impl HerderQueue {
+    /// Where the cluster's thread tells what happens. Without a herder nobody listens.
+    pub fn cluster_events(&self) -> Arc<dyn cluster::EventSink> {
+        let sender = self.sender.clone();
+        Arc::new(move |event| {
+            let message = Message::Cluster(Box::new(event));
+            match sender.try_send(message) {
+                Err(TrySendError::Full(Message::Cluster(event))) => Err(*event),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Where the use of topics is told, from shards and from REST.
+    pub fn topic_news(&self) -> impl Fn(TopicNews<'_>) + Send + Sync + 'static {
+        let sender = self.sender.clone();
+        move |news| {
+            let (connector, used) = match news {
+                TopicNews::Reset(connector) => (connector, None),
+                TopicNews::Used(used) => (used.connector, Some((used.task, used.topic.to_owned()))),
+            };
+            let connector = connector.to_owned();
+            let message = Message::Topics(Box::new(TopicsMessage { connector, used }));
+            match news {
+                // REST's handlers may wait; without a herder nobody does.
+                TopicNews::Reset(_) => drop(sender.send_timeout(message, RESET_LIMIT)),
+                TopicNews::Used(_) => deliver(sender.clone(), message),
+            }
+        }
+    }
+
+    /// Where answers of the leader go.
+    pub fn peer_answers(&self) -> impl Fn(PeerCall, Result<(), PeerError>) + Send + 'static {
+        let sender = self.sender.clone();
+        // A thread of its own sends them: it waits for room.
+        move |call, result| drop(sender.send(Message::Peer(call.token, result.map_err(Box::new))))
+    }
+}
+
+/// How a herder ended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HerderEnd {
+    /// Every instance stopped by itself.
+    pub clean: bool,
+    /// Why the worker could not go on.
+    pub failure: Option<String>,
+}
+
 /// The running herder thread.
 #[derive(Debug)]
 pub struct Herder {
     handle: HerderHandle,
-    thread: thread::JoinHandle<bool>,
+    thread: thread::JoinHandle<HerderEnd>,
 }
 
 impl Herder {
-    /// Starts the thread with a worker that it owns from now on.
+    /// Starts the thread of a standalone worker, which it owns from now on.
     ///
     /// # Errors
     /// The thread can't be made.
     pub fn start(worker: Worker, settings: HerderSettings) -> std::io::Result<Self> {
-        let (sender, receiver) = bounded(QUEUE);
-        let handle = HerderHandle::new(sender.clone(), settings.limits);
+        let kinds = worker.kinds();
+        let kind_of =
+            Box::new(move |config: &ConfigMap| kinds(config).map_err(HerderError::BadRequest));
+        let graceful_timeout = settings.graceful_timeout;
+        let plane = move || Plane::Standalone(Machine::new(graceful_timeout, kind_of));
+        Self::spawn(HerderQueue::default(), plane, worker, settings)
+    }
+
+    /// Starts the thread of a distributed worker, which it owns from now on.
+    ///
+    /// # Errors
+    /// The thread can't be made.
+    pub fn start_distributed(
+        queue: HerderQueue,
+        worker: Worker,
+        settings: HerderSettings,
+        machine: Settings,
+        connections: Connections,
+    ) -> std::io::Result<Self> {
+        let plane = move || Plane::Distributed(Box::new(Link::new(machine, connections)));
+        Self::spawn(queue, plane, worker, settings)
+    }
+
+    /// The machine is made on the thread that it stays on.
+    fn spawn(
+        queue: HerderQueue,
+        plane: impl FnOnce() -> Plane + Send + 'static,
+        worker: Worker,
+        settings: HerderSettings,
+    ) -> std::io::Result<Self> {
+        let handle = HerderHandle::new(queue.sender.clone(), settings.limits);
         let thread = thread::Builder::new()
             .name("herder".to_owned())
             .stack_size(1 << 20)
-            .spawn(move || Driver::new(worker, settings, sender, receiver).run())?;
+            .spawn(move || Driver::new(queue, plane(), worker, settings).run())?;
         Ok(Self { handle, thread })
     }
 
@@ -101,16 +213,16 @@ impl Herder {
         self.thread.is_finished()
     }
 
-    /// Waits for the end; `true` when every instance stopped by itself.
-    pub fn join(self) -> bool {
+    /// Waits for the end.
+    pub fn join(self) -> HerderEnd {
         drop(self.handle);
-        self.thread.join().unwrap_or(false)
+        self.thread.join().unwrap_or_default()
     }
 }
 
 struct Driver {
     worker: Worker,
-    machine: Machine,
+    plane: Plane,
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     events: EventSink,
@@ -121,15 +233,8 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(
-        worker: Worker,
-        settings: HerderSettings,
-        sender: Sender<Message>,
-        receiver: Receiver<Message>,
-    ) -> Self {
-        let kinds = worker.kinds();
-        let kind_of =
-            Box::new(move |config: &ConfigMap| kinds(config).map_err(HerderError::BadRequest));
+    fn new(queue: HerderQueue, plane: Plane, worker: Worker, settings: HerderSettings) -> Self {
+        let HerderQueue { sender, receiver } = queue;
         let own_sender = sender.clone();
         let events = EventSink::new(move |event| {
             sender
@@ -140,7 +245,7 @@ impl Driver {
                 })
         });
         Self {
-            machine: Machine::new(settings.graceful_timeout, kind_of),
+            plane,
             worker,
             sender: own_sender,
             receiver,
@@ -152,32 +257,35 @@ impl Driver {
         }
     }
 
-    fn run(mut self) -> bool {
+    fn run(mut self) -> HerderEnd {
         while self.exit.is_none() {
             let now = Instant::now();
-            let deadline = self.machine.next_deadline().unwrap_or(now + LONGEST_WAIT);
+            let deadline = self.plane.next_deadline().unwrap_or(now + LONGEST_WAIT);
             match self.receiver.recv_deadline(deadline) {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => self.machine.shut_down(Instant::now()),
+                Err(RecvTimeoutError::Disconnected) => self.plane.shut_down(),
             }
-            self.machine.tick(Instant::now());
+            self.plane.tick();
             self.carry_out();
         }
+        self.plane.close();
         self.worker.stop();
-        self.exit.unwrap_or(false)
+        HerderEnd {
+            clean: self.exit.unwrap_or(false),
+            failure: self.plane.failure().map(str::to_owned),
+        }
     }
 
     fn take(&mut self, message: Message) {
-        let now = Instant::now();
         match message {
             Message::Request(id, request, answer) => {
                 self.waiting.insert(id, answer);
-                self.machine.request(id, *request, now);
+                self.plane.request(id, *request);
             }
             Message::Event(event) => {
                 let WorkerEvent { instance, event } = *event;
-                self.tell(instance, event, now);
+                self.tell(instance, event);
             }
             Message::Stage(request, answer) => {
                 // Whoever asked no longer counts on it.
@@ -185,14 +293,20 @@ impl Driver {
                 drop(answer.try_send(self.stage(request)));
             }
             Message::Offsets(request, done) => {
-                self.machine.offsets_done(request, &done.name, done.result);
+                self.plane.offsets_done(request, &done.name, done.result);
             }
-            Message::ShutDown => self.machine.shut_down(now),
+            Message::Cluster(event) => self.plane.cluster(*event),
+            Message::Topics(news) => self.plane.topics(*news),
+            Message::Peer(token, result) => {
+                self.plane
+                    .peer_answered(token, result.map_err(|error| *error));
+            }
+            Message::ShutDown => self.plane.shut_down(),
         }
     }
 
     /// Tells worker and machine what an instance told.
-    fn tell(&mut self, instance: InstanceId, event: InstanceEvent, now: Instant) {
+    fn tell(&mut self, instance: InstanceId, event: InstanceEvent) {
         match &event {
             InstanceEvent::State(state) => self.worker.state_of(instance, state),
             InstanceEvent::Ended => {
@@ -201,13 +315,13 @@ impl Driver {
             }
             InstanceEvent::TaskConfigs(_) | InstanceEvent::Transient => {}
         }
-        self.machine.event(instance, event, now);
+        self.plane.event(instance, event);
     }
 
     /// Carries out what the machine wants; failures to start come back as events at once.
     fn carry_out(&mut self) {
         loop {
-            let outputs = self.machine.take_outputs();
+            let outputs = self.plane.take_outputs();
             if outputs.is_empty() {
                 return;
             }
@@ -304,12 +418,12 @@ impl Driver {
             deliver(sender, Message::Offsets(request, done));
         });
         if let Err(error) = started {
-            self.machine.offsets_done(request, &name, Err(error));
+            self.plane.offsets_done(request, &name, Err(error));
         }
     }
 
     fn stage(&self, request: RequestId) -> Option<Stage> {
-        let (description, since) = self.machine.stage_of(request)?;
+        let (description, since) = self.plane.stage_of(request)?;
         Some(Stage {
             description,
             began: SystemTime::now() - since.elapsed(),
@@ -338,10 +452,9 @@ impl Driver {
                 self.instances.insert(instance, running);
             }
             Err(trace) => {
-                let now = Instant::now();
                 let failed = InstanceEvent::State(InstanceState::Failed(trace));
-                self.tell(instance, failed, now);
-                self.tell(instance, InstanceEvent::Ended, now);
+                self.tell(instance, failed);
+                self.tell(instance, InstanceEvent::Ended);
             }
         }
     }

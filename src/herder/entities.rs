@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::stage::Stage;
 use crate::api::{ConfigMap, ConnectorKind};
+use crate::distributed::signature::Refusal;
 use crate::worker::{ConnectorTaskId, InstanceId, Ongoing};
 
 /// `ConnectorInfo`.
@@ -15,8 +16,8 @@ pub struct ConnectorInfo {
     pub config: ConfigMap,
     /// Its tasks, by number.
     pub tasks: Vec<ConnectorTaskId>,
-    /// Source or sink.
-    pub kind: ConnectorKind,
+    /// Source or sink; `None` when this worker does not know its class.
+    pub kind: Option<ConnectorKind>,
 }
 
 /// State of a connector or task instance as REST shows it.
@@ -57,6 +58,15 @@ impl ConnectorState {
     }
 }
 
+/// Where an instance of a distributed worker runs, as the status topic says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunsOn {
+    /// `host:port` of the worker's advertised URL.
+    pub worker_id: String,
+    /// Version of the plugin, where the worker told it (KIP-891).
+    pub version: Option<String>,
+}
+
 /// A task's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskState {
@@ -66,6 +76,8 @@ pub struct TaskState {
     pub state: ConnectorState,
     /// Trace of the error that failed it.
     pub trace: Option<String>,
+    /// Which worker runs it; `None` for this one.
+    pub runs_on: Option<RunsOn>,
     /// Restarts by its connector's policy, if there were or will be any.
     pub restarts: Option<Box<TaskRestarts>>,
     /// Its running instance.
@@ -87,7 +99,7 @@ pub struct TaskRestarts {
     pub due: Option<Instant>,
 }
 
-/// `ConnectorStateInfo`; the worker's id and version are added where it is shown.
+/// `ConnectorStateInfo`; this worker's id and version are added where it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectorStateInfo {
     /// Name.
@@ -96,14 +108,16 @@ pub struct ConnectorStateInfo {
     pub state: ConnectorState,
     /// Trace of the error that failed it.
     pub trace: Option<String>,
+    /// Which worker runs the connector instance; `None` for this one.
+    pub runs_on: Option<RunsOn>,
     /// Its running instance.
     pub instance: Option<InstanceId>,
     /// The call that it hangs in.
     pub hanging: Option<Ongoing>,
     /// Tasks by number.
     pub tasks: Vec<TaskState>,
-    /// Source or sink.
-    pub kind: ConnectorKind,
+    /// Source or sink; `None` when this worker does not know its class.
+    pub kind: Option<ConnectorKind>,
 }
 
 /// A connector as the metrics show it.
@@ -151,7 +165,7 @@ pub enum InitialState {
     Stopped,
 }
 
-/// A request failed. Each variant is one HTTP status of the REST API.
+/// A request failed. Each variant is one HTTP status of the REST API, but for [`Self::Elsewhere`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HerderError {
     /// There is no such connector or task (404).
@@ -166,6 +180,27 @@ pub enum HerderError {
     /// Another change of the connector is under way (409).
     #[error("{0}")]
     Conflict(String),
+    /// Another worker has to answer: the leader, or the one that runs the instance (Kafka: `NotLeaderException`,
+    /// `NotAssignedException`). REST asks it; without an URL, or where the request has come far enough, 409.
+    #[error(
+        "Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway."
+    )]
+    Elsewhere {
+        /// Its advertised URL; `None` while it is not known.
+        url: Option<String>,
+    },
+    /// The configuration that is known here is not the newest (Kafka: `RebalanceNeededException`; 409).
+    #[error(
+        "Cannot complete request momentarily due to stale configuration (typically caused by a concurrent config \
+         change)"
+    )]
+    Stale,
+    /// A request between workers that is not signed as it should be (403).
+    #[error("{0}")]
+    Forbidden(String),
+    /// The worker can't tell yet (503).
+    #[error("{0}")]
+    Unavailable(String),
     /// The operation failed (500).
     #[error("{0}")]
     Failed(String),
@@ -175,4 +210,15 @@ pub enum HerderError {
     /// The worker is going down (500).
     #[error("the worker is shutting down")]
     ShuttingDown,
+}
+
+impl From<Refusal> for HerderError {
+    fn from(refusal: Refusal) -> Self {
+        let text = refusal.to_string();
+        match refusal.status() {
+            403 => Self::Forbidden(text),
+            503 => Self::Unavailable(text),
+            _ => Self::BadRequest(text),
+        }
+    }
 }

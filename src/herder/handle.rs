@@ -14,6 +14,7 @@ use super::entities::{
 use super::stage::Stage;
 use super::standalone::{Reply, Request, RequestId};
 use crate::api::ConfigMap;
+use crate::distributed::signature::RequestSignature;
 use crate::worker::{OffsetsAnswer, OffsetsRequest};
 
 /// How long the herder may take to list what metrics are about: Prometheus waits no longer than 10 s.
@@ -262,6 +263,52 @@ impl HerderHandle {
         let name = name.to_owned();
         self.ask_in_time(Request::Offsets { name, request })?
             .offsets()
+    }
+
+    /// Writes the task configurations of a connector that another worker runs (KIP-507). In distributed mode.
+    ///
+    /// # Errors
+    /// `BadRequest`, `Forbidden`, `Unavailable` when it is not signed as it should be; `Elsewhere` when this is not
+    /// the leader; `NotFound` "Connector X not found"; `Failed` in standalone mode.
+    pub fn put_task_configs(
+        &self,
+        name: &str,
+        configs: Vec<ConfigMap>,
+        signature: Option<RequestSignature>,
+    ) -> Answer<()> {
+        self.ask_in_time(Request::PutTaskConfigs {
+            name: name.to_owned(),
+            configs,
+            signature,
+        })?
+        .done()
+    }
+
+    /// Keeps producers of earlier tasks of an exactly-once source from writing any more (KIP-618). In distributed
+    /// mode.
+    ///
+    /// # Errors
+    /// As [`Self::put_task_configs`]; `BadRequest` "Connector X is not a source connector"; `Conflict` when newer
+    /// task configurations came meanwhile.
+    pub fn fence(&self, name: &str, signature: Option<RequestSignature>) -> Answer<()> {
+        self.ask_in_time(Request::Fence {
+            name: name.to_owned(),
+            signature,
+        })?
+        .done()
+    }
+
+    /// Has every worker of the cluster set a log level that was checked (KIP-976); `level` is written to the config
+    /// topic as it is. In distributed mode.
+    ///
+    /// # Errors
+    /// `Failed` when it can't be written, and in standalone mode.
+    pub fn set_logger_level(&self, logger: &str, level: &str) -> Answer<()> {
+        self.ask_in_time(Request::SetLoggerLevel {
+            logger: logger.to_owned(),
+            level: level.to_owned(),
+        })?
+        .done()
     }
 
     /// Whether the herder answers at all.

@@ -4,17 +4,22 @@
 //! (start, wish, answer), no I/O, no clock of its own. The [`driver`] thread connects it to the worker
 //! and to whoever asks. Task and connector code never runs here. Called by `rest/` and `cli`.
 
+pub mod distributed;
 mod driver;
 mod entities;
 mod handle;
+mod plane;
+mod restart_policy;
 mod stage;
 pub mod standalone;
+#[cfg(test)]
+pub(crate) mod stub;
 pub mod validation;
 
-pub use driver::{Herder, HerderSettings};
+pub use driver::{Herder, HerderEnd, HerderQueue, HerderSettings};
 pub use entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, HerderError,
-    InitialState, TaskInfo, TaskOverview, TaskRestarts, TaskState,
+    InitialState, RunsOn, TaskInfo, TaskOverview, TaskRestarts, TaskState,
 };
 pub use handle::{HerderHandle, Limits};
 pub use stage::{Stage, StageCell, instant};

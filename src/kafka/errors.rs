@@ -24,6 +24,7 @@ pub(super) mod code {
     pub(in crate::kafka) const INVALID_TOPIC_EXCEPTION: i16 = 17;
     pub(in crate::kafka) const RECORD_LIST_TOO_LARGE: i16 = 18;
     pub(in crate::kafka) const ILLEGAL_GENERATION: i16 = 22;
+    pub(in crate::kafka) const INCONSISTENT_GROUP_PROTOCOL: i16 = 23;
     pub(in crate::kafka) const UNKNOWN_MEMBER_ID: i16 = 25;
     pub(in crate::kafka) const REBALANCE_IN_PROGRESS: i16 = 27;
     pub(in crate::kafka) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;

@@ -134,9 +134,13 @@ fn change(router: &Router, name: &str, config: ConfigMap) -> Result<Response, Fa
 }
 
 fn created(router: &Router, name: &str, info: &Value) -> Response {
+    Response::json(201, info).with_header("Location", location(router, name))
+}
+
+/// Where a connector is found at this worker.
+pub(super) fn location(router: &Router, name: &str) -> String {
     let name = utf8_percent_encode(name, PATH);
-    let location = format!("{}/connectors/{name}", router.base_url);
-    Response::json(201, info).with_header("Location", location)
+    format!("{}/connectors/{name}", router.base_url)
 }
 
 /// Fills the name in, or refuses another one.

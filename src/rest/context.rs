@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::cluster::peers::Peers;
 use crate::logging::Loggers;
 use crate::shard::ShardHandle;
 use crate::worker::{MetricsRegistry, WorkerShared};
@@ -16,6 +17,8 @@ pub struct RestContext {
     pub(super) shard: ShardHandle,
     pub(super) metrics: MetricsRegistry,
     pub(super) loggers: Arc<Loggers>,
+    /// In distributed mode.
+    pub(super) peers: Option<Arc<Peers>>,
     ready: AtomicBool,
 }
 
@@ -32,6 +35,7 @@ impl RestContext {
             shard,
             metrics: MetricsRegistry::default(),
             loggers: Arc::new(Loggers::none()),
+            peers: None,
             ready: AtomicBool::new(false),
         }
     }
@@ -48,6 +52,17 @@ impl RestContext {
     pub fn with_loggers(mut self, loggers: Arc<Loggers>) -> Self {
         self.loggers = loggers;
         self
+    }
+
+    /// The same in distributed mode: requests that another worker has to answer are asked there.
+    #[must_use]
+    pub fn with_peers(mut self, peers: Arc<Peers>) -> Self {
+        self.peers = Some(peers);
+        self
+    }
+
+    pub(super) fn is_distributed(&self) -> bool {
+        self.peers.is_some()
     }
 
     /// The connectors of the command line were created: `/health` says so from now on.

@@ -4,13 +4,18 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::api::ConnectorKind;
 use crate::api::config_def::{ConfigKey, ConfigValue};
 use crate::herder::validation::ConfigInfos;
 use crate::herder::{
-    ConnectorInfo, ConnectorState, ConnectorStateInfo, TaskInfo, TaskRestarts, TaskState, instant,
+    ConnectorInfo, ConnectorState, ConnectorStateInfo, RunsOn, TaskInfo, TaskRestarts, TaskState,
+    instant,
 };
 use crate::plugins::PLUGIN_VERSION;
 use crate::worker::{ConnectorTaskId, Ongoing};
+
+/// What Apache's workers write for the version of a plugin that has none.
+const UNDEFINED_VERSION: &str = "undefined";
 
 pub(super) fn info(info: &ConnectorInfo) -> Value {
     let tasks: Vec<Value> = info.tasks.iter().map(task_id).collect();
@@ -18,8 +23,13 @@ pub(super) fn info(info: &ConnectorInfo) -> Value {
         "name": info.name,
         "config": info.config,
         "tasks": tasks,
-        "type": info.kind.name(),
+        "type": kind_name(info.kind),
     })
+}
+
+/// Kafka's name of the kind of connector; what this worker can't tell is `unknown`.
+fn kind_name(kind: Option<ConnectorKind>) -> &'static str {
+    kind.map_or("unknown", ConnectorKind::name)
 }
 
 fn task_id(id: &ConnectorTaskId) -> Value {
@@ -36,19 +46,31 @@ pub(super) fn state_info(status: &ConnectorStateInfo, worker_id: &str) -> Value 
         .iter()
         .map(|task| task_state(task, worker_id))
         .collect();
+    let connector = Shown {
+        state: status.state,
+        trace: status.trace.as_deref(),
+        runs_on: status.runs_on.as_ref(),
+        hanging: status.hanging,
+    };
+    let connector = state(&connector, worker_id);
     json!({
         "name": status.name,
-        "connector": state(status.state, status.trace.as_deref(), status.hanging, worker_id),
+        "connector": connector,
         "tasks": tasks,
-        "type": status.kind.name(),
+        "type": kind_name(status.kind),
     })
 }
 
 pub(super) fn task_state(task: &TaskState, worker_id: &str) -> Value {
     let mut members = Map::new();
     members.insert("id".to_owned(), json!(task.id));
-    let state = state(task.state, task.trace.as_deref(), task.hanging, worker_id);
-    members.extend(state);
+    let shown = Shown {
+        state: task.state,
+        trace: task.trace.as_deref(),
+        runs_on: task.runs_on.as_ref(),
+        hanging: task.hanging,
+    };
+    members.extend(state(&shown, worker_id));
     if let Some(restarts) = &task.restarts {
         members.insert("restarts".to_owned(), task_restarts(restarts));
     }
@@ -69,21 +91,32 @@ fn task_restarts(restarts: &TaskRestarts) -> Value {
     })
 }
 
-fn state(
+/// What connectors and tasks have in common.
+struct Shown<'a> {
     state: ConnectorState,
-    trace: Option<&str>,
+    trace: Option<&'a str>,
+    runs_on: Option<&'a RunsOn>,
     hanging: Option<Ongoing>,
-    worker_id: &str,
-) -> Map<String, Value> {
+}
+
+/// `worker_id` is this worker's, for what runs here. A version that nobody knew is left out as Kafka's
+/// `NoVersionFilter` does, one that was not told is null.
+fn state(shown: &Shown<'_>, worker_id: &str) -> Map<String, Value> {
+    let (worker_id, version) = match shown.runs_on {
+        None => (worker_id, Some(PLUGIN_VERSION)),
+        Some(on) => (on.worker_id.as_str(), on.version.as_deref()),
+    };
     let mut members = Map::new();
-    members.insert("state".to_owned(), json!(state.name()));
+    members.insert("state".to_owned(), json!(shown.state.name()));
     members.insert("worker_id".to_owned(), json!(worker_id));
-    members.insert("version".to_owned(), json!(PLUGIN_VERSION));
-    if let Some(trace) = trace.filter(|trace| !trace.is_empty()) {
+    if version != Some(UNDEFINED_VERSION) {
+        members.insert("version".to_owned(), json!(version));
+    }
+    if let Some(trace) = shown.trace.filter(|trace| !trace.is_empty()) {
         members.insert("trace".to_owned(), json!(trace));
     }
     // Beyond Kafka's members, and only where something hangs.
-    if let Some(Ongoing { call, since }) = hanging {
+    if let Some(Ongoing { call, since }) = shown.hanging {
         let hanging = json!({"call": call, "since": instant(since)});
         members.insert("hanging".to_owned(), hanging);
     }

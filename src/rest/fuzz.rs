@@ -9,6 +9,7 @@ const BODIES: &[&str] = &[
     r#"{"name":"c","config":{"connector.class":"FileStreamSink","tasks.max":1,"x":null,"y":1.50,"z":true},"initial_state":"PAUSED"}"#,
     r#"{"connector.class":"FileStreamSink","topics":"a\u0041\ud83d\ude00","file":"/tmp/\\x"}"#,
     r#"{"offsets":[{"partition":{"kafka_topic":"t","kafka_partition":"1"},"offset":{"kafka_offset":2}},{"partition":{"a":[1]},"offset":null}]}"#,
+    r#"[{"task.class":"x.Y","n":1,"z":null},{}]"#,
     "null",
     r#"["a",{"b":[1,2e3]}]"#,
 ];
@@ -26,7 +27,8 @@ fn a_damaged_body_is_a_request_or_an_error_that_says_where() {
             let offsets = bounded(bytes.len(), || {
                 json_body::connector_offsets(&bytes).map(|_| ())
             })?;
-            for error in [map.err(), request.err(), offsets.err()]
+            let tasks = bounded(bytes.len(), || json_body::task_configs(&bytes).map(|_| ()))?;
+            for error in [map.err(), request.err(), offsets.err(), tasks.err()]
                 .into_iter()
                 .flatten()
             {

@@ -39,11 +39,17 @@ pub(super) fn set(
     }
     let level = Level::parse(&text)
         .ok_or_else(|| Failure::new(404, format!("invalid log level '{text}'.")))?;
+    let scope = query.all("scope").next().unwrap_or("worker");
+    let of_cluster = scope.eq_ignore_ascii_case("cluster");
+    if of_cluster && router.context.is_distributed() {
+        // Every worker sets it when it reads it, this one included.
+        router.herder.set_logger_level(name, &text)?;
+        return Ok(Response::empty(204));
+    }
     let changed = router.context.loggers.set(name, level, now_ms());
     let changed = changed.map_err(|error| Failure::new(500, error.to_string()))?;
-    let scope = query.all("scope").next().unwrap_or("worker");
     // A standalone worker is the whole cluster.
-    if scope.eq_ignore_ascii_case("cluster") {
+    if of_cluster {
         return Ok(Response::empty(204));
     }
     if !scope.eq_ignore_ascii_case("worker") {

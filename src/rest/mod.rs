@@ -7,7 +7,8 @@
 //!
 //! The front faces the network with threads of its own and hands over requests that are whole and
 //! checked; tiny_http never sees what a client wrote. Handlers ask the herder and wait for its answer,
-//! each with a deadline; they hold no lock meanwhile. `response.rs` is the one place where errors
+//! each with a deadline; they hold no lock meanwhile. What another worker of the cluster has to answer is asked
+//! there by the handler (`forward/`). `response.rs` is the one place where errors
 //! become statuses. Nothing here runs on a shard.
 //!
 //! `GET /ui` is a page that uses the same API (`ui/`).
@@ -22,12 +23,14 @@ mod context;
 mod cors;
 mod entities;
 mod error;
+mod forward;
 mod front;
 #[cfg(test)]
 mod fuzz;
 #[cfg(test)]
 mod hang_tests;
 mod header_rules;
+mod internal;
 mod json_body;
 mod lifecycle;
 mod listen;
@@ -59,10 +62,40 @@ use self::backend::Backend;
 use self::cors::Cors;
 use self::front::{Front, FrontSettings};
 use self::header_rules::HeaderRules;
+use self::listen::{Advertised, Bound};
 use self::router::{AdminPlace, Router};
 use crate::config::worker::RestConfig;
 use crate::herder::HerderHandle;
 use crate::herder::validation::Validator;
+
+/// Listeners that are bound and do not answer yet.
+#[derive(Debug)]
+pub struct RestListeners {
+    bound: Vec<Bound>,
+    advertised: Advertised,
+}
+
+impl RestListeners {
+    /// Binds all listeners.
+    ///
+    /// # Errors
+    /// A listener asks for HTTPS that can't be had, or its address is taken.
+    pub fn bind(config: &RestConfig) -> Result<Self, RestError> {
+        let bound = listen::bind(config)?;
+        let advertised = listen::advertised(config, &bound);
+        Ok(Self { bound, advertised })
+    }
+
+    /// `host:port` of the advertised URL, which names the worker in statuses.
+    pub fn worker_id(&self) -> &str {
+        &self.advertised.address
+    }
+
+    /// The URL that other workers are told, with a slash at its end.
+    pub fn url(&self) -> String {
+        format!("{}/", self.advertised.url())
+    }
+}
 
 /// The running REST API.
 #[derive(Debug)]
@@ -81,10 +114,24 @@ impl RestServer {
         herder: HerderHandle,
         context: Arc<RestContext>,
     ) -> Result<Self, RestError> {
-        Self::start_with(config, herder, context, FrontSettings::default())
+        Self::start_on(RestListeners::bind(config)?, config, herder, context)
+    }
+
+    /// Starts to answer on listeners that are bound.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(
+        listeners: RestListeners,
+        config: &RestConfig,
+        herder: HerderHandle,
+        context: Arc<RestContext>,
+    ) -> Result<Self, RestError> {
+        Self::start_with(listeners, config, herder, context, FrontSettings::default())
     }
 
     fn start_with(
+        listeners: RestListeners,
         config: &RestConfig,
         herder: HerderHandle,
         context: Arc<RestContext>,
@@ -96,8 +143,7 @@ impl RestServer {
         let cors = cors.map_err(|reason| RestError::Cors { reason })?;
         let kafka_opts = std::env::var("KAFKA_OPTS").ok();
         let guard = Guard::load(config, kafka_opts.as_deref())?;
-        let bound = listen::bind(config)?;
-        let advertised = listen::advertised(config, &bound);
+        let RestListeners { bound, advertised } = listeners;
         let router = Router {
             validator: Validator::new(Arc::clone(&context.shared)),
             herder,

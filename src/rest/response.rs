@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::header_rules::Headers;
+use crate::cluster::peers::PeerError;
 use crate::herder::HerderError;
 use crate::herder::validation::Unvalidated;
 
@@ -44,13 +45,28 @@ impl Response {
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) status: u16,
+    /// `error_code`: the status, unless another worker said otherwise.
+    pub(super) code: i64,
     pub(super) message: String,
+    /// Another worker may know better.
+    pub(super) elsewhere: Option<Elsewhere>,
+}
+
+/// Another worker has to answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Elsewhere {
+    /// `None` while nobody knows which.
+    pub(super) url: Option<String>,
 }
 
 impl Failure {
     pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status, message }
+        Self {
+            status,
+            code: i64::from(status),
+            message: message.into(),
+            elsewhere: None,
+        }
     }
 
     /// "HTTP 404 Not Found" and its like, as Jersey words them.
@@ -60,16 +76,13 @@ impl Failure {
 }
 
 /// `{"error_code":…,"message":…}`.
-pub(super) fn error_body(status: u16, message: &str) -> Value {
-    json!({"error_code": status, "message": message})
+pub(super) fn error_body(code: i64, message: &str) -> Value {
+    json!({"error_code": code, "message": message})
 }
 
 impl From<Failure> for Response {
     fn from(failure: Failure) -> Self {
-        Self::json(
-            failure.status,
-            &error_body(failure.status, &failure.message),
-        )
+        Self::json(failure.status, &error_body(failure.code, &failure.message))
     }
 }
 
@@ -77,11 +90,39 @@ impl From<HerderError> for Failure {
     fn from(error: HerderError) -> Self {
         let status = match &error {
             HerderError::NotFound(_) => 404,
-            HerderError::AlreadyExists(_) | HerderError::Conflict(_) => 409,
+            HerderError::AlreadyExists(_)
+            | HerderError::Conflict(_)
+            | HerderError::Stale
+            | HerderError::Elsewhere { .. } => 409,
             HerderError::BadRequest(_) => 400,
+            HerderError::Forbidden(_) => 403,
+            HerderError::Unavailable(_) => 503,
             HerderError::Failed(_) | HerderError::Timeout(_) | HerderError::ShuttingDown => 500,
         };
-        Self::new(status, error.to_string())
+        let failure = Self::new(status, error.to_string());
+        match error {
+            HerderError::Elsewhere { url } => Self {
+                elsewhere: Some(Elsewhere { url }),
+                ..failure
+            },
+            _ => failure,
+        }
+    }
+}
+
+impl From<Elsewhere> for Failure {
+    /// Where it can't be forwarded.
+    fn from(Elsewhere { url }: Elsewhere) -> Self {
+        HerderError::Elsewhere { url }.into()
+    }
+}
+
+impl From<PeerError> for Failure {
+    fn from(error: PeerError) -> Self {
+        Self {
+            code: error.code(),
+            ..Self::new(error.status(), error.to_string())
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Paths and methods to resources, with Jersey's rules about media types and methods.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
@@ -10,7 +11,10 @@ use super::context::RestContext;
 use super::cors::Cors;
 use super::header_rules::HeaderRules;
 use super::response::{Failure, JSON, Response};
-use super::{connectors, lifecycle, loggers, metrics, offsets, plugins, preview, root, topics, ui};
+use super::{
+    connectors, forward, internal, lifecycle, loggers, metrics, offsets, plugins, preview, root,
+    topics, ui,
+};
 use crate::herder::HerderHandle;
 use crate::herder::validation::Validator;
 
@@ -56,11 +60,28 @@ pub(super) struct Request {
     pub(super) accept: Option<String>,
     pub(super) origin: Option<String>,
     pub(super) authorization: Option<Authorization>,
+    pub(super) signed: Signed,
     /// `Access-Control-Request-Method` of a preflight.
     pub(super) preflight: bool,
     /// A browser sent it for a page of another site (`Sec-Fetch-Site`).
     pub(super) cross_site: bool,
     pub(super) body: Vec<u8>,
+}
+
+/// The two headers of a signed request between workers, as they came.
+#[derive(Default, Clone, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub(super) algorithm: Option<String>,
+    pub(super) signature: Option<String>,
+}
+
+impl fmt::Debug for Signed {
+    /// Without the signature, which would let anybody send the request again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed")
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Query parameters, decoded.
@@ -268,7 +289,21 @@ impl Router {
         }
         // The front leaves the body of an answer to HEAD away.
         let method = if method == "HEAD" { "GET" } else { method };
-        self.resource(&resource, method, &Query::parse(query), &request.body)
+        let query = Query::parse(query);
+        let done = self.resource(&resource, method, &query, request);
+        let looked = forward::Looked {
+            request,
+            method,
+            path: &path,
+            query: &query,
+        };
+        match done {
+            Err(Failure {
+                elsewhere: Some(elsewhere),
+                ..
+            }) if method != "GET" => forward::forward(self, looked, elsewhere),
+            done => done,
+        }
     }
 
     /// Browsers send simple requests, such as a POST without a body, for any page and with the passwords that
@@ -289,8 +324,9 @@ impl Router {
         resource: &Resource,
         method: &str,
         query: &Query,
-        body: &[u8],
+        request: &Request,
     ) -> Result<Response, Failure> {
+        let body = request.body.as_slice();
         match (resource, method) {
             (Resource::Root, _) => Ok(root::root(self)),
             (Resource::Health, _) => Ok(root::health(self)),
@@ -304,10 +340,8 @@ impl Router {
             (Resource::Config(name), "PATCH") => connectors::patch_config(self, name, body),
             (Resource::Config(name), _) => connectors::config(self, name),
             (Resource::Status(name), _) => connectors::status(self, name),
-            (Resource::Tasks(_), "POST") => {
-                Err(standalone("externally setting task configurations"))
-            }
-            (Resource::Fence(_), _) => Err(standalone("exactly-once source connectors")),
+            (Resource::Tasks(name), "POST") => internal::put_task_configs(self, name, request),
+            (Resource::Fence(name), _) => internal::fence(self, name, request),
             (Resource::Tasks(name), _) => connectors::tasks(self, name),
             (Resource::TaskStatus(name, task), _) => connectors::task_status(self, name, *task),
             (Resource::TaskRestart(name, task), _) => lifecycle::restart_task(self, name, *task),
@@ -330,12 +364,6 @@ impl Router {
             (Resource::Ui, _) => ui::page(),
         }
     }
-}
-
-/// What workers of a cluster ask each other.
-fn standalone(what: &str) -> Failure {
-    let message = format!("Kafka Connect in standalone mode does not support {what}.");
-    Failure::new(500, message)
 }
 
 /// The decoded parts of a path; a slash at its end counts for nothing. `%2F` is part of a name.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::front::FrontSettings;
 use super::*;
+use crate::clients::Lease;
 use crate::config::worker::{self, Listener, Log};
 use crate::herder::{Herder, HerderSettings};
 use crate::logging::Loggers;
@@ -65,6 +66,61 @@ impl Answer {
     }
 }
 
+/// What a worker is made of.
+pub(super) struct Parts {
+    pub(super) dir: TempDir,
+    pub(super) rest: RestConfig,
+    pub(super) shared: Arc<WorkerShared>,
+    pub(super) shards: Shards,
+}
+
+impl Parts {
+    /// With `more` lines in its file.
+    pub(super) fn make(more: &str, plugins: Plugins) -> Self {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("worker.properties");
+        let text = format!(
+            "bootstrap.servers=embedded:{0}/log\noffset.storage.file.filename={0}/offsets\n\
+             key.converter=org.apache.kafka.connect.storage.StringConverter\n\
+             value.converter=org.apache.kafka.connect.storage.StringConverter\n{more}",
+            dir.path().display()
+        );
+        std::fs::write(&path, text).unwrap();
+        let file = worker::load(&path).unwrap();
+        let Log::Embedded(log) = &file.config.log else {
+            panic!("not embedded");
+        };
+        let log = EmbeddedAccess::open(log, &file.config.embedded).unwrap();
+        let mut rest = file.config.rest.clone();
+        let own_port = || vec![Listener::parse("http://127.0.0.1:0").unwrap()];
+        rest.listeners.get_or_insert_with(own_port);
+        let shared = Arc::new(WorkerShared {
+            config: file.config,
+            providers: file.providers,
+            plugins,
+            offsets: OffsetStore::in_memory().into(),
+            active_topics: ActiveTopics::default(),
+            log: Box::new(log),
+            lease: Lease::unlimited(),
+        });
+        let shards = Shards::start(RuntimeKind::Epoll, &affinity_cpus()[..1]).unwrap();
+        Self {
+            dir,
+            rest,
+            shared,
+            shards,
+        }
+    }
+}
+
+/// What its API looks at.
+pub(super) fn context(shared: Arc<WorkerShared>, shard: &ShardHandle) -> RestContext {
+    let cluster_id = Arc::new(OnceLock::new());
+    cluster_id.set("cluster".to_owned()).unwrap();
+    let loggers = Arc::new(Loggers::parse("info").unwrap());
+    RestContext::new(shared, cluster_id, shard.clone()).with_loggers(loggers)
+}
+
 impl Fixture {
     pub(super) fn start() -> Self {
         Self::start_with(FrontSettings::default(), "")
@@ -81,43 +137,23 @@ impl Fixture {
         plugins: Plugins,
         of_herder: HerderSettings,
     ) -> Self {
-        let dir = TempDir::new().unwrap();
-        let path = dir.path().join("worker.properties");
-        let text = format!(
-            "bootstrap.servers=embedded:{0}/log\noffset.storage.file.filename={0}/offsets\n\
-             key.converter=org.apache.kafka.connect.storage.StringConverter\n\
-             value.converter=org.apache.kafka.connect.storage.StringConverter\n{more}",
-            dir.path().display()
-        );
-        std::fs::write(&path, text).unwrap();
-        let file = worker::load(&path).unwrap();
-        let Log::Embedded(log) = &file.config.log else {
-            panic!("not embedded");
-        };
-        let log = EmbeddedAccess::open(log, &file.config.embedded).unwrap();
-        let mut rest = file.config.rest.clone();
-        rest.listeners = Some(vec![Listener::parse("http://127.0.0.1:0").unwrap()]);
-        let shared = Arc::new(WorkerShared {
-            config: file.config,
-            providers: file.providers,
-            plugins,
-            offsets: OffsetStore::in_memory(),
-            active_topics: ActiveTopics::default(),
-            log: Box::new(log),
-        });
-        let shards = Shards::start(RuntimeKind::Epoll, &affinity_cpus()[..1]).unwrap();
+        let Parts {
+            dir,
+            rest,
+            shared,
+            shards,
+        } = Parts::make(more, plugins);
         let shard = shards.handles()[0].clone();
         let metrics = MetricsRegistry::default();
         let worker = Worker::new(Arc::clone(&shared), shards, metrics.clone());
         let herder = Herder::start(worker, of_herder).unwrap();
-        let cluster_id = Arc::new(OnceLock::new());
-        cluster_id.set("cluster".to_owned()).unwrap();
-        let loggers = Arc::new(Loggers::parse("info").unwrap());
-        let context = RestContext::new(shared, cluster_id, shard.clone())
-            .with_metrics(metrics)
-            .with_loggers(loggers);
+        let context = context(shared, &shard).with_metrics(metrics);
         let context = Arc::new(context);
-        let server = RestServer::start_with(&rest, herder.handle(), Arc::clone(&context), settings);
+        let listeners = RestListeners::bind(&rest);
+        let server = listeners.and_then(|listeners| {
+            let (handle, context) = (herder.handle(), Arc::clone(&context));
+            RestServer::start_with(listeners, &rest, handle, context, settings)
+        });
         Self {
             server: Some(server.unwrap()),
             herder: Some(herder),
@@ -137,15 +173,7 @@ impl Fixture {
 
     /// Connects to a listener by its index.
     fn connect_to(&self, listener: usize) -> TcpStream {
-        let stream = TcpStream::connect(self.server().addresses()[listener]).unwrap();
-        // Longer than any wait of these tests; a hang fails instead of hanging.
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        stream
-            .set_write_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        stream
+        connect(self.server().addresses()[listener])
     }
 
     pub(super) fn call(&self, method: &str, path: &str, body: &str) -> Answer {
@@ -158,27 +186,7 @@ impl Fixture {
     }
 
     pub(super) fn call_with(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
-        self.call_over(self.connect(), method, path, fields, body)
-    }
-
-    fn call_over(
-        &self,
-        mut stream: TcpStream,
-        method: &str,
-        path: &str,
-        fields: &str,
-        body: &str,
-    ) -> Answer {
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\nConnection: \
-             close\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        answer(&text)
+        exchange(self.connect(), method, path, fields, body)
     }
 
     pub(super) fn get(&self, path: &str) -> Answer {
@@ -202,11 +210,43 @@ impl Drop for Fixture {
     fn drop(&mut self) {
         let herder = self.herder.take().unwrap();
         herder.handle().shut_down();
-        assert!(herder.join(), "a clean stop");
+        assert!(herder.join().clean, "a clean stop");
         if let Some(server) = self.server.take() {
             server.stop();
         }
     }
+}
+
+pub(super) fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    // Longer than any wait of these tests; a hang fails instead of hanging.
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream
+}
+
+/// One request on a connection, which ends with it. `fields` are whole lines.
+pub(super) fn exchange(
+    mut stream: TcpStream,
+    method: &str,
+    path: &str,
+    fields: &str,
+    body: &str,
+) -> Answer {
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: {length}\r\nConnection: \
+         close\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    answer(&text)
 }
 
 pub(super) fn answer(text: &str) -> Answer {
@@ -640,9 +680,7 @@ fn a_page_of_another_site_changes_nothing_unless_its_origin_is_let_in() {
 /// `OPTIONS` says whether a path is there, whatever its resource would do.
 fn options(fixture: &Fixture, listener: usize, path: &str) -> u16 {
     let stream = fixture.connect_to(listener);
-    fixture
-        .call_over(stream, "OPTIONS", path, "Origin: http://b\r\n", "")
-        .status
+    exchange(stream, "OPTIONS", path, "Origin: http://b\r\n", "").status
 }
 
 #[test]
@@ -661,7 +699,7 @@ fn admin_paths_are_beside_the_others_unless_they_have_listeners_or_are_off() {
         assert_eq!(options(&fixture, 2, path), 200, "{path}");
     }
     for path in ["/", "/connectors", "/health", "/nope"] {
-        let answer = fixture.call_over(fixture.connect_to(1), "GET", path, "", "");
+        let answer = exchange(fixture.connect_to(1), "GET", path, "", "");
         assert_eq!(
             (answer.status, answer.message().as_str()),
             (404, "HTTP 404 Not Found"),
@@ -672,7 +710,7 @@ fn admin_paths_are_beside_the_others_unless_they_have_listeners_or_are_off() {
     // What main listeners add, admin listeners do not.
     let main = fixture.call_with("GET", "/connectors", "Origin: http://b\r\n", "");
     let stream = fixture.connect_to(1);
-    let admin = fixture.call_over(
+    let admin = exchange(
         stream,
         "OPTIONS",
         "/admin/loggers",
@@ -766,9 +804,7 @@ fn what_would_be_answered_asks_for_credentials_and_nothing_else_does() {
     assert_eq!(options(&fixture, 1, "/admin/loggers"), 401);
     let stream = fixture.connect_to(1);
     assert_eq!(
-        fixture
-            .call_over(stream, "OPTIONS", "/admin/loggers", right, "")
-            .status,
+        exchange(stream, "OPTIONS", "/admin/loggers", right, "").status,
         200
     );
 }

@@ -56,6 +56,14 @@ pub enum StartError {
         /// The system's words.
         reason: String,
     },
+    /// A thread beside the shards could not be made.
+    #[error("thread {name}: {reason}; is the limit of processes (ulimit -u) reached?")]
+    SideThread {
+        /// Its name.
+        name: String,
+        /// The system's words.
+        reason: String,
+    },
     /// `shard.runtime=io_uring` on a host without it.
     #[error("shard.runtime=io_uring, but {0}; set shard.runtime=auto or epoll")]
     Unavailable(String),

@@ -53,11 +53,41 @@ pub enum StorageError {
         /// `ARRAY`, `MAP` or a class of Java's.
         found: &'static str,
     },
+    /// Offsets that workers share could not be read or written.
+    #[error("{reason}")]
+    Shared {
+        /// What is wrong, with the topic.
+        reason: String,
+        /// Whether the same call may succeed later.
+        retriable: bool,
+    },
+    /// The task that stores was given up.
+    #[error("offsets of a task of connector {connector} are not stored: the task was given up")]
+    Closed {
+        /// Connector.
+        connector: String,
+    },
 }
 
 impl StorageError {
+    /// Reading or writing shared offsets has failed.
+    pub fn shared(reason: String, retriable: bool) -> Self {
+        Self::Shared { reason, retriable }
+    }
+
+    /// A task of `connector` was given up.
+    pub fn closed(connector: &str) -> Self {
+        Self::Closed {
+            connector: connector.to_owned(),
+        }
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, Self::File(error) if error.is_retriable())
+        match self {
+            Self::File(error) => error.is_retriable(),
+            Self::Shared { retriable, .. } => *retriable,
+            _ => false,
+        }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn encode(connector: &str, partition: &SourceMap) -> Vec<u8> {
 }
 
 /// The same bytes for all keys of the same meaning: members in order of their names.
-pub(super) fn canonical(connector: &str, partition: &SourceMap) -> Vec<u8> {
+pub(crate) fn canonical(connector: &str, partition: &SourceMap) -> Vec<u8> {
     if partition.len() < 2 {
         return encode(connector, partition);
     }
@@ -64,7 +64,7 @@ pub fn check_format(map: &SourceMap) -> Result<(), StorageError> {
 }
 
 /// Refuses nested values.
-pub(super) fn check_primitive(map: &SourceMap) -> Result<(), StorageError> {
+pub(crate) fn check_primitive(map: &SourceMap) -> Result<(), StorageError> {
     let nested = map.iter().find_map(|(field, value)| match value {
         Value::Array(_) => Some((field, "ARRAY")),
         Value::Object(_) => Some((field, "MAP")),

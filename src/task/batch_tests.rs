@@ -14,6 +14,7 @@ use super::control::{Wish, control};
 use super::conversion::{Converters, SourceConversion};
 use super::errors::{ErrorHandler, ErrorPolicy};
 use super::source::SourceParts;
+use super::tests::of_connector;
 use super::topic_creation::TopicCreation;
 use super::transformation_chain::TransformationChain;
 use super::*;
@@ -254,8 +255,9 @@ async fn mirror(
         conversion: SourceConversion::new(converters(passes), TransformationChain::default()),
         producer: Rc::new(EmbeddedProducer::new(Arc::clone(&log), config)),
         topics: TopicCreation::default(),
-        offsets: store.clone(),
+        offsets: of_connector(&store),
         active_topics: TopicTracker::off(),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::new(TaskMetrics::new()),
         errors: ErrorHandler::new("c-0".to_owned(), ErrorPolicy::default()),
@@ -457,8 +459,9 @@ fn a_batch_that_cant_be_decoded_fails_the_task_and_names_its_place() {
                 ),
                 producer: Rc::new(EmbeddedProducer::new(Arc::clone(&log), config)),
                 topics: TopicCreation::default(),
-                offsets: OffsetStore::in_memory(),
+                offsets: of_connector(&OffsetStore::in_memory()),
                 active_topics: TopicTracker::off(),
+                lease: Lease::unlimited(),
                 control,
                 metrics: Arc::new(TaskMetrics::new()),
                 errors: ErrorHandler::new("c-0".to_owned(), ErrorPolicy::default()),

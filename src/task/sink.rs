@@ -21,7 +21,7 @@ use super::{InstanceState, Reporter};
 use crate::api::{
     ConfigMap, ConnectError, Originals, SinkBatch, SinkTask, SinkTaskContext, TopicPartition,
 };
-use crate::clients::{ClientError, Consumer, FetchedRecords, Polled, Subscription};
+use crate::clients::{ClientError, Consumer, FetchedRecords, Lease, Polled, Subscription};
 use crate::metrics::{Stage, TaskMetrics};
 use crate::shard;
 use crate::storage::TopicTracker;
@@ -44,6 +44,8 @@ pub struct SinkParts {
     pub subscription: Subscription,
     /// Told of each topic that a record was consumed of.
     pub active_topics: TopicTracker,
+    /// What it writes by.
+    pub lease: Lease,
     /// What the control plane wants.
     pub control: Control,
     /// Counters.
@@ -108,6 +110,7 @@ pub async fn run(parts: SinkParts, config: &ConfigMap) -> Result<(), ConnectErro
         conversion,
         consumer: parts.consumer,
         active_topics: parts.active_topics,
+        lease: parts.lease,
         control: parts.control,
         metrics: parts.metrics,
         errors,
@@ -157,6 +160,7 @@ struct Runner {
     conversion: SinkConversion,
     consumer: Rc<dyn Consumer>,
     active_topics: TopicTracker,
+    lease: Lease,
     control: Control,
     metrics: Arc<TaskMetrics>,
     errors: ErrorHandler,
@@ -321,6 +325,7 @@ impl Runner {
             batches = refused.batches;
         }
         let all = || self.partitions.keys().cloned().collect::<Vec<_>>();
+        self.lease.held().await;
         let began = Instant::now();
         self.metrics.enter(Stage::Put, began);
         let put = self.errors.attend(self.task.put(&batches)).await;

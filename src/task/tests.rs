@@ -26,7 +26,9 @@ use crate::clients::*;
 use crate::metrics::TaskMetrics;
 use crate::record::RecordRef;
 use crate::shard::{self, Notify, RuntimeKind};
-use crate::storage::{OffsetStore, TopicTracker};
+use crate::storage::{
+    ConnectorOffsetStore, OffsetBackingStore, OffsetStore, TopicTracker, WriteGate,
+};
 
 pub(super) fn converters() -> Converters {
     let new = |name: &str| {
@@ -267,6 +269,13 @@ pub(super) struct Rig {
     pub(super) parts: SourceParts,
 }
 
+/// What connector `c` sees of a store.
+pub(super) fn of_connector(store: &OffsetStore) -> ConnectorOffsetStore {
+    let store = OffsetBackingStore::from(store.clone());
+    let seen = store.connector("c", &ConfigMap::new(), WriteGate::default());
+    seen.unwrap()
+}
+
 pub(super) fn source(
     batches: &[&[&'static str]],
     producer: &Rc<ScriptedProducer>,
@@ -289,8 +298,9 @@ pub(super) fn source(
         conversion: SourceConversion::new(converters(), TransformationChain::default()),
         producer: Rc::clone(producer) as Rc<dyn Producer>,
         topics: TopicCreation::default(),
-        offsets: store.clone(),
+        offsets: of_connector(&store),
         active_topics: TopicTracker::off(),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::new(TaskMetrics::new()),
         errors: ErrorHandler::new("c-0".to_owned(), policy),
@@ -718,6 +728,7 @@ pub(super) fn sink_with(
         consumer: Rc::clone(&consumer) as Rc<dyn Consumer>,
         subscription: Subscription::Topics(vec!["t".to_owned()]),
         active_topics: TopicTracker::off(),
+        lease: Lease::unlimited(),
         control,
         metrics: Arc::clone(&metrics),
         errors,

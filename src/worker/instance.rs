@@ -12,6 +12,7 @@ use super::activity::Activity;
 use crate::api::{ConfigMap, ConnectError, LocalFuture};
 use crate::clients::{Admin, ClientError, Consumer, Producer};
 use crate::shard::{self, JoinHandle, ShardHandle, TaskEnd};
+use crate::storage::WriteGate;
 use crate::task::InstanceState;
 use crate::task::control::ControlHandle;
 
@@ -107,6 +108,8 @@ pub struct Instance {
     pub control: ControlHandle,
     /// The call into connector code that it is in.
     pub activity: Activity,
+    /// What its offsets pass on their way to the store.
+    pub(super) offsets: WriteGate,
     /// Where it runs.
     pub(super) shard: ShardHandle,
 }

@@ -29,11 +29,12 @@ pub use task::TaskToStart;
 
 use self::activity::Activity;
 use crate::api::{ConfigMap, ConnectorKind};
+use crate::clients::Lease;
 use crate::config::WorkerConfig;
 use crate::config::provider::Providers;
 use crate::plugins::Plugins;
 use crate::shard::{ShardHandle, Shards};
-use crate::storage::{ActiveTopics, OffsetStore};
+use crate::storage::{ActiveTopics, OffsetBackingStore, WriteGate};
 use crate::task::InstanceState;
 use crate::task::control::{Wish, control};
 
@@ -50,11 +51,13 @@ pub struct WorkerShared {
     /// Connectors and converters.
     pub plugins: Plugins,
     /// Source offsets.
-    pub offsets: OffsetStore,
+    pub offsets: OffsetBackingStore,
     /// Topics that connectors used.
     pub active_topics: ActiveTopics,
     /// Kafka, or the embedded log.
     pub log: Box<dyn LogAccess>,
+    /// What tasks write by.
+    pub lease: Lease,
 }
 
 /// Where an instance runs.
@@ -90,6 +93,14 @@ impl Worker {
 
     /// Tells source from sink by a raw configuration, from any thread.
     pub fn kinds(&self) -> impl Fn(&ConfigMap) -> Result<ConnectorKind, String> + Send + 'static {
+        let describe = self.describe();
+        move |config| Ok(describe(config)?.0)
+    }
+
+    /// Source or sink, and the version of the plugin, by a raw configuration, from any thread.
+    pub fn describe(
+        &self,
+    ) -> impl Fn(&ConfigMap) -> Result<(ConnectorKind, String), String> + Send + 'static {
         let shared = Arc::clone(&self.shared);
         move |config| {
             let class = config.get("connector.class").and_then(Option::as_deref);
@@ -104,8 +115,13 @@ impl Worker {
                 .plugins
                 .connector(class)
                 .map_err(|error| error.to_string())?;
-            Ok(plugin.kind())
+            Ok((plugin.kind(), plugin.version.to_owned()))
         }
+    }
+
+    /// `task.shutdown.graceful.timeout.ms`.
+    pub fn graceful_timeout(&self) -> Duration {
+        self.shared.config.shutdown_timeout
     }
 
     /// Starts a connector instance.
@@ -140,6 +156,7 @@ impl Worker {
             name: name.to_owned(),
             control: handle,
             activity,
+            offsets: WriteGate::default(),
             shard,
         })
     }
@@ -156,7 +173,7 @@ impl Worker {
     ) -> Result<Instance, String> {
         let (handle, control) = control(task.wish);
         let name = task.id.to_string();
-        let activity = Activity::default();
+        let (activity, offsets) = (Activity::default(), WriteGate::default());
         let shared = Arc::clone(&self.shared);
         let shard = self.place(instance, true);
         let (id, kind, wish) = (task.id.clone(), task.kind, task.wish);
@@ -168,6 +185,7 @@ impl Worker {
             activity: activity.clone(),
             events,
             metrics,
+            offsets: offsets.clone(),
             shared,
         };
         shard
@@ -177,6 +195,7 @@ impl Worker {
             name,
             control: handle,
             activity,
+            offsets,
             shard,
         })
     }
@@ -196,9 +215,11 @@ impl Worker {
         started.map_err(|_| OffsetsError::Failed(stuck(&shard)))
     }
 
-    /// Drops an instance that does not stop.
+    /// Drops an instance that does not stop. From now on it stores no offsets, also when its code blocks its
+    /// shard and goes on later.
     pub fn cancel(&mut self, id: InstanceId, instance: &Instance) {
         self.ended(id);
+        instance.offsets.close();
         if instance.shard.start(move || instance::cancel(id)).is_err() {
             tracing::error!("{}: {}", instance.name, stuck(&instance.shard));
         }

@@ -22,7 +22,7 @@ use crate::config::Mask;
 use crate::config::clients::{offsets_admin, task_consumer};
 use crate::plugins::{AlterOffsets, ConnectorPlugin, SinkOffset};
 use crate::shard::{self, TaskEnd};
-use crate::storage::{OffsetStore, StorageError, check_format};
+use crate::storage::{ConnectorOffsetStore, StorageError, WriteGate, check_format};
 
 const TOPIC: &str = "kafka_topic";
 const PARTITION: &str = "kafka_partition";
@@ -190,8 +190,7 @@ enum Refusal {
 
 /// Checks, asks the connector and stores. Blocks.
 fn change_source(
-    store: &OffsetStore,
-    name: &str,
+    store: &ConnectorOffsetStore,
     hook: Option<AlterOffsets>,
     config: &ConfigMap,
     offsets: Vec<PartitionOffset>,
@@ -217,7 +216,7 @@ fn change_source(
     let entries = offsets
         .iter()
         .filter_map(|(partition, offset)| Some((partition.as_ref()?, offset.as_ref())));
-    store.put(name, entries).map_err(Refusal::Storage)
+    store.put(entries).map_err(Refusal::Storage)
 }
 
 impl Connector<'_> {
@@ -230,9 +229,15 @@ impl Connector<'_> {
         done.map_err(|error| failed(error.to_string()))
     }
 
+    fn store(&self) -> Result<ConnectorOffsetStore, OffsetsError> {
+        let offsets = &self.shared.offsets;
+        let store = offsets.connector(self.name, &self.config, WriteGate::default());
+        store.map_err(|error| failed(error.message().to_owned()))
+    }
+
     async fn stored(&self) -> Result<Vec<PartitionOffset>, OffsetsError> {
-        let (store, name) = (self.shared.offsets.clone(), self.name.to_owned());
-        let stored = self.off_shard(move || store.partitions(&name)).await?;
+        let stored = self.store()?.partitions().await;
+        let stored = stored.map_err(|error| failed(error.to_string()))?;
         let both = |(partition, offset)| PartitionOffset {
             partition: Some(partition),
             offset: Some(offset),
@@ -242,10 +247,11 @@ impl Connector<'_> {
 
     async fn alter_source(&self, offsets: Vec<PartitionOffset>) -> Outcome {
         let (hook, config) = (self.plugin.alter_offsets, self.config.clone());
-        let (store, name) = (self.shared.offsets.clone(), self.name.to_owned());
-        let change = move || change_source(&store, &name, hook, &config, offsets);
+        let store = self.store()?;
+        let staged = store.clone();
+        let change = move || change_source(&staged, hook, &config, offsets);
         let stored = match self.off_shard(change).await? {
-            Ok(()) => self.shared.offsets.flush().await,
+            Ok(()) => store.flush().await,
             Err(Refusal::Format(error)) => return Err(failed(error.to_string())),
             Err(Refusal::Connector(error)) => return Err(self.refusal(&error)),
             Err(Refusal::Storage(error)) => Err(error),

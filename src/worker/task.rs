@@ -12,12 +12,12 @@ use super::instance::{
 use super::sources::{Prepared, expand, prepare, problems};
 use super::{WorkerShared, records};
 use crate::api::{ConfigMap, ConnectError, ConnectorKind, SinkTask, SourceTask};
-use crate::clients::Subscription;
+use crate::clients::{Producer, ProducerConfig, Subscription};
 use crate::config::clients::{dlq_admin, dlq_producer, task_admin, task_consumer, task_producer};
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::metrics::{TaskMetrics, TaskPlugins};
 use crate::plugins::{ConnectorPlugin, TaskFactory};
-use crate::storage::TopicTracker;
+use crate::storage::{ConnectorOffsetStore, TopicTracker, WriteGate};
 use crate::task::control::{Control, Wish};
 use crate::task::conversion::{Converters, SourceConversion};
 use crate::task::errors::{DeadLetters, ErrorHandler, ErrorPolicy, Tolerance};
@@ -50,6 +50,7 @@ pub(super) struct TaskStart {
     pub(super) activity: Activity,
     pub(super) events: EventSink,
     pub(super) metrics: Arc<TaskMetrics>,
+    pub(super) offsets: WriteGate,
     pub(super) shared: Arc<WorkerShared>,
 }
 
@@ -126,8 +127,7 @@ impl Build {
         self.describe(plugin, &converters, &chain);
         let conversion = SourceConversion::new(converters, chain);
         let producer = task_producer(worker, &self.config, &id.connector, id.task);
-        let producer = shared.log.producer(producer.map_err(problems)?);
-        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        let producer = self.producer(producer.map_err(problems)?);
         Ok(SourceParts {
             connector: id.connector.as_str().into(),
             number: id.task,
@@ -135,8 +135,9 @@ impl Build {
             conversion,
             producer,
             topics: self.topics(&id)?,
-            offsets: shared.offsets.clone(),
+            offsets: self.offsets(&id)?,
             active_topics: self.tracker(&id),
+            lease: shared.lease.clone(),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
             report: self.reporter(),
@@ -170,6 +171,7 @@ impl Build {
             consumer,
             subscription,
             active_topics: self.tracker(&id),
+            lease: shared.lease.clone(),
             metrics: Arc::clone(&self.start.metrics),
             errors: self.errors(&id)?,
             report: self.reporter(),
@@ -179,12 +181,27 @@ impl Build {
         })
     }
 
+    /// A producer that sends nothing once others may run the worker's tasks.
+    fn producer(&self, mut config: ProducerConfig) -> Rc<dyn Producer> {
+        let shared = &self.start.shared;
+        config.lease = shared.lease.clone();
+        let producer = shared.log.producer(config);
+        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        producer
+    }
+
+    fn offsets(&self, id: &ConnectorTaskId) -> Result<ConnectorOffsetStore, ConnectError> {
+        let gate = self.start.offsets.clone();
+        let store = &self.start.shared.offsets;
+        store.connector(&id.connector, &self.config, gate)
+    }
+
     fn tracker(&self, id: &ConnectorTaskId) -> TopicTracker {
         let shared = &self.start.shared;
         if !shared.config.topic_tracking_enable {
             return TopicTracker::off();
         }
-        shared.active_topics.tracker(&id.connector)
+        shared.active_topics.tracker(&id.connector, id.task)
     }
 
     fn converters(&self) -> Result<Converters, ConnectError> {
@@ -264,8 +281,7 @@ impl Build {
         let shared = &self.start.shared;
         let worker = &shared.config.originals;
         let producer = dlq_producer(worker, &self.config, &id.connector, id.task);
-        let producer = shared.log.producer(producer.map_err(problems)?);
-        self.clients.add(Client::Producer(Rc::clone(&producer)));
+        let producer = self.producer(producer.map_err(problems)?);
         let admin = dlq_admin(worker, &self.config, &id.connector, id.task).map_err(problems)?;
         let admin = shared.log.admin(admin);
         self.clients.add(Client::Admin(Rc::clone(&admin)));

@@ -19,6 +19,7 @@ fn help_names_the_subcommands_and_version_the_version() {
         "distributed",
         "doctor",
         "preview",
+        "migrate",
         "plugins",
         "ctl",
         "completions",
@@ -58,9 +59,62 @@ fn doctor_looks_at_the_machine() {
     }
 }
 
+/// What a distributed worker must have, as in Kafka's own file.
+const DISTRIBUTED: &str = "bootstrap.servers=127.0.0.1:1
+group.id=connect-cluster
+key.converter=org.apache.kafka.connect.json.JsonConverter
+value.converter=org.apache.kafka.connect.json.JsonConverter
+offset.storage.topic=connect-offsets
+config.storage.topic=connect-configs
+status.storage.topic=connect-status
+";
+
+fn run_distributed(more: &str) -> (Option<i32>, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("worker.properties");
+    std::fs::write(&path, format!("{DISTRIBUTED}{more}")).unwrap();
+    run(&["distributed", path.to_str().unwrap()])
+}
+
 #[test]
-fn distributed_says_that_it_is_not_there_yet() {
-    let (code, output) = run(&["distributed", "worker.properties"]);
-    assert!(matches!(code, Some(1 | 2)), "exit code {code:?}:\n{output}");
-    assert!(!output.trim().is_empty());
+fn distributed_says_what_it_ignores_and_ends_where_it_can_not_listen() {
+    // An address of nobody's, kept for documentation.
+    let (code, output) =
+        run_distributed("config.storage.partitions=3\nlisteners=http://192.0.2.1:8083\n");
+    assert_eq!(code, Some(1), "{output}");
+    for text in [
+        "Ignoring 'config.storage.partitions=3' setting",
+        "listeners: can't listen on",
+        "192.0.2.1",
+    ] {
+        assert!(output.contains(text), "{text} is not in:\n{output}");
+    }
+}
+
+#[test]
+fn distributed_says_all_that_is_wrong_with_its_file() {
+    let (code, output) = run(&["distributed", "/nowhere/worker.properties"]);
+    assert_eq!(code, Some(2), "{output}");
+    assert!(output.contains("/nowhere/worker.properties"), "{output}");
+    let (code, output) = run_distributed(
+        "exactly.once.source.support=enabled
+        inter.worker.verification.algorithms=HmacSHA1
+        shard.runtime=java
+        status.storage.topic=a/b
+        ",
+    );
+    assert_eq!(code, Some(2), "{output}");
+    for part in [
+        "worker.properties: 4 problem(s)",
+        "exactly.once.source.support",
+        "inter.worker.signature.algorithm",
+        "shard.runtime",
+        "status.storage.topic",
+    ] {
+        assert!(output.contains(part), "{part} is not in:\n{output}");
+    }
+    let (code, output) = run_distributed("config.storage.topic=\n");
+    assert_eq!(code, Some(2), "{output}");
+    let text = "config.storage.topic: Must specify topic for connector configuration.";
+    assert!(output.contains(text), "{output}");
 }

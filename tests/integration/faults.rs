@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::common::client::Compression;
 use crate::common::lines::{Tally, append_lines};
 use crate::common::pipeline::{self, BYTES, JSON, file_sink, file_source, with_converter};
+use crate::common::small_disk::SmallDisk;
 use crate::common::{
     ClusterOptions, KafkaCluster, PATIENCE, Properties, Ringmain, Standalone, heavy, kafka,
     scratch_dir, wait_until,
@@ -390,43 +390,6 @@ fn a_line_of_100_megabytes_is_refused_by_kafkas_limits_and_passes_when_they_are_
 
 // --- full disks
 
-/// A small file system of its own, gone when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: PathBuf, kilobytes: u32) -> Option<Self> {
-        fs::create_dir_all(&at).unwrap();
-        let size = format!("size={kilobytes}k");
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(&at)
-            .stderr(Stdio::null());
-        if mount.status().is_ok_and(|status| status.success()) {
-            return Some(Self(at));
-        }
-        eprintln!("skipped: mounting a small file system is not permitted here");
-        None
-    }
-
-    fn grow(&self, kilobytes: u32) {
-        let options = format!("remount,size={kilobytes}k");
-        let status = Command::new("mount")
-            .args(["-o", &options])
-            .arg(&self.0)
-            .status()
-            .unwrap();
-        assert!(status.success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: a process that still writes there must not keep the mount for ever.
-        drop(Command::new("umount").arg("-l").arg(&self.0).status());
-    }
-}
-
 #[test]
 fn a_sink_on_a_full_disk_names_the_file_and_loses_nothing_once_there_is_room() {
     let dir = scratch_dir("full-sink");
@@ -434,7 +397,7 @@ fn a_sink_on_a_full_disk_names_the_file_and_loses_nothing_once_there_is_room() {
         return;
     };
     let files = Standalone::new(&embedded_worker(dir.path()), &[]);
-    let (input, output) = (files.dir().join("in.txt"), disk.0.join("out.txt"));
+    let (input, output) = (files.dir().join("in.txt"), disk.path().join("out.txt"));
     append_lines(&input, 0..20_000);
     let files = files.with_connectors(&[
         file_source("full-source", &input, "full"),
@@ -461,7 +424,7 @@ fn an_embedded_log_on_a_full_disk_loses_nothing_once_there_is_room() {
     let Some(disk) = SmallDisk::mount(dir.path().join("disk"), 2048) else {
         return;
     };
-    let worker = pipeline::worker(&format!("embedded:{}", disk.0.join("log").display()));
+    let worker = pipeline::worker(&format!("embedded:{}", disk.path().join("log").display()));
     let files = Standalone::new(&worker, &[]);
     let (input, output) = (files.dir().join("in.txt"), files.dir().join("out.txt"));
     append_lines(&input, 0..50_000);
@@ -492,8 +455,8 @@ fn a_full_disk_under_the_offset_file_is_an_error_not_a_crash() {
     let Some(disk) = SmallDisk::mount(dir.path().join("disk"), 4) else {
         return;
     };
-    fs::write(disk.0.join("filler"), vec![1; 4096]).unwrap();
-    let offsets = disk.0.join("connect.offsets");
+    fs::write(disk.path().join("filler"), vec![1; 4096]).unwrap();
+    let offsets = disk.path().join("connect.offsets");
     let worker = embedded_worker(dir.path()).set("offset.storage.file.filename", offsets.display());
     let files = Standalone::new(&worker, &[]);
     let ringmain = files.launch();

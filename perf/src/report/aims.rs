@@ -1,7 +1,7 @@
 //! The aims, and whether they are met.
 
 use super::OURS;
-use super::figures::worker_cores;
+use super::figures::{Figure, Key, figure, worker_cores};
 use super::spread::Spread;
 use super::summary::{Beside, Measure, Scenario};
 use crate::results::{Kind, Run};
@@ -22,13 +22,27 @@ pub(super) const BROKER_BOUND_RULE: &str = "Broker-bound: in Ringmain's runs (me
 pub(super) struct Verdict<'a> {
     /// What is aimed at, e.g. `CPU per record`.
     pub(super) what: &'static str,
-    /// Beside whom.
-    pub(super) peer: &'a str,
-    /// The least ratio.
-    pub(super) aim: f64,
-    /// None when one side has no figure.
-    pub(super) beside: Option<Beside>,
+    pub(super) aim: Aim<'a>,
     pub(super) outcome: Outcome,
+}
+
+/// What is asked for, and what was measured of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Aim<'a> {
+    /// A ratio to a peer.
+    Beside {
+        peer: &'a str,
+        least: f64,
+        /// None when one side has no figure.
+        beside: Option<Beside>,
+    },
+    /// A bound of Ringmain's own figure, in every round.
+    AtMost {
+        figure: &'static Figure,
+        most: f64,
+        /// None when no run gave it.
+        ours: Option<Spread>,
+    },
 }
 
 /// What came of an aim.
@@ -42,15 +56,65 @@ pub(super) enum Outcome {
     NoFigure,
 }
 
-/// The verdicts on the scenario's aims. None at all when nobody ran beside Ringmain, or Ringmain didn't run.
+/// The verdicts on the scenario's aims. None at all when Ringmain didn't run, and none beside others when
+/// nobody did.
 pub(super) fn verdicts<'a>(scenario: &Scenario<'a>, cores: u32) -> Vec<Verdict<'a>> {
-    if scenario.column(OURS).is_none() || scenario.peers().next().is_none() {
+    if scenario.column(OURS).is_none() {
         return Vec::new();
     }
+    let mut verdicts = limits(scenario);
+    if scenario.peers().next().is_some() {
+        verdicts.extend(ratios(scenario, cores));
+    }
+    verdicts
+}
+
+fn limits<'a>(scenario: &Scenario<'a>) -> Vec<Verdict<'a>> {
+    let limits = scenario.result.limits;
+    let all = [
+        (limits.join_seconds, Key::JoinToRunning),
+        (limits.after_session_seconds, Key::AfterSession),
+        (limits.given_up_seconds, Key::GivenUpToRunning),
+        (limits.leave_seconds, Key::LeaveToRunning),
+        (limits.pause_ms, Key::PauseMax),
+        (limits.disturbed_tasks, Key::DisturbedTasks),
+        (limits.idle_bytes, Key::NoConnectorsResident),
+    ];
+    all.into_iter()
+        .filter_map(|(most, key)| {
+            let (most, figure) = (most?, figure(key));
+            let ours = scenario.spread(OURS, key);
+            let outcome = match ours {
+                None => Outcome::NoFigure,
+                Some(ours) if ours.most <= most => Outcome::Met,
+                Some(_) => Outcome::NotMet,
+            };
+            Some(Verdict {
+                what: words(key),
+                aim: Aim::AtMost { figure, most, ours },
+                outcome,
+            })
+        })
+        .collect()
+}
+
+/// A figure's name in a verdict; those in a table can lean on the line above.
+fn words(key: Key) -> &'static str {
+    match key {
+        Key::AfterSession => "SIGKILL to tasks RUNNING elsewhere, less the session time-out",
+        Key::GivenUpToRunning => {
+            "The broker's giving a killed worker up to its tasks RUNNING elsewhere"
+        }
+        key => figure(key).title,
+    }
+}
+
+fn ratios<'a>(scenario: &Scenario<'a>, cores: u32) -> Vec<Verdict<'a>> {
     let aims = scenario.result.aims;
     let cpu = match scenario.result.kind {
         Kind::Idle => "CPU at rest",
         Kind::StartUp => "CPU of starting up",
+        Kind::Cluster => "Leader's CPU",
         Kind::Throughput | Kind::Latency => "CPU per record",
     };
     let all = [
@@ -76,16 +140,19 @@ pub(super) fn verdicts<'a>(scenario: &Scenario<'a>, cores: u32) -> Vec<Verdict<'
             CONNECT,
         ),
         (aims.cpu_kcat, cpu, Measure::Cpu, KCAT),
+        (aims.running, "Until all run", Measure::Running, CONNECT),
     ];
     all.into_iter()
         .filter_map(|(aim, what, measure, peer)| {
-            let (aim, beside) = (aim?, scenario.beside(measure, peer));
+            let (least, beside) = (aim?, scenario.beside(measure, peer));
             Some(Verdict {
                 what,
-                peer,
-                aim,
-                beside,
-                outcome: outcome(scenario, measure, aim, beside, cores),
+                aim: Aim::Beside {
+                    peer,
+                    least,
+                    beside,
+                },
+                outcome: outcome(scenario, measure, least, beside, cores),
             })
         })
         .collect()

@@ -6,7 +6,7 @@ use Unit::{
 };
 
 use super::numbers::Unit;
-use crate::results::{Idle, Kind, Latency, LatencyFloor, Run, Span};
+use crate::results::{Cluster, Idle, Kind, Latency, LatencyFloor, Run, Span};
 
 /// Names a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,23 @@ pub(super) enum Key {
     IdleCpu,
     IdleResident,
     Create,
+    StartToRunning,
+    JoinToRunning,
+    KillToRunning,
+    AfterSession,
+    GivenUpToRunning,
+    LeaveToRunning,
+    CreateToRunning,
+    Conflicts,
+    Generations,
+    PauseP50,
+    PauseMax,
+    MovedTasks,
+    DisturbedTasks,
+    LeaderCpu,
+    LeaderResident,
+    FollowerResident,
+    NoConnectorsResident,
 }
 
 /// Which way is better.
@@ -83,7 +100,9 @@ impl Figure {
     pub(super) fn applies(&self, kind: Kind) -> bool {
         let moves = matches!(kind, Kind::Throughput | Kind::Latency);
         match self.key {
-            Key::WholeCpuSeconds | Key::VoluntarySwitches | Key::InvoluntarySwitches => !moves,
+            Key::WholeCpuSeconds | Key::VoluntarySwitches | Key::InvoluntarySwitches => {
+                matches!(kind, Kind::Idle | Kind::StartUp)
+            }
             Key::Rate
             | Key::ByteRate
             | Key::Cpu
@@ -135,7 +154,7 @@ const fn headline(mut figure: Figure) -> Figure {
 
 /// In the order of the tables. `steady` is the part after warming up, `whole life` starts with the process.
 #[rustfmt::skip]
-pub(super) static FIGURES: [Figure; 31] = [
+pub(super) static FIGURES: [Figure; 48] = [
     headline(row(Key::Rate, "Records per second, steady", PerSecond, Higher, |run| steady(run, |span| span.records as f64 / span.seconds))),
     headline(row(Key::ByteRate, "Payload per second, steady", BytesPerSecond, Higher, |run| steady(run, |span| span.bytes as f64 / span.seconds))),
     headline(row(Key::Cpu, "CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.user_seconds + span.system_seconds)))),
@@ -145,10 +164,27 @@ pub(super) static FIGURES: [Figure; 31] = [
     row(Key::WholeRate, "Records per second, whole life", PerSecond, Higher, |run| (run.whole.records > 0).then_some(run.whole.records as f64 / run.whole.seconds)),
     row(Key::Records, "Records moved, whole life", Count, Neither, |run| (run.whole.records > 0).then_some(run.whole.records as f64)),
     row(Key::WorkerCores, "CPUs kept busy by the worker, steady", Cpus, Neither, worker_cores),
-    row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| Some(run.whole.user_seconds + run.whole.system_seconds)),
+    row(Key::WholeCpuSeconds, "CPU, whole life", Seconds, Lower, |run| of_one_process(run, run.whole.user_seconds + run.whole.system_seconds)),
     headline(row(Key::IdleCpu, "CPU at rest, of one CPU", Percent, Lower, |run| idle(run, |idle| idle.cpu_seconds / idle.seconds * 100.0))),
     headline(row(Key::IdleResident, "Resident memory at rest", Bytes, Lower, |run| idle(run, |idle| idle.resident_bytes as f64))),
     headline(row(Key::Create, "Creating all connectors", Seconds, Lower, |run| idle(run, |idle| idle.create_seconds))),
+    headline(row(Key::CreateToRunning, "First request to all connectors and tasks RUNNING", Seconds, Lower, |run| cluster(run, |seen| seen.create_to_running_seconds))),
+    headline(row(Key::Generations, "Generations of the group meanwhile", Count, Lower, |run| cluster(run, |seen| seen.generations.map(f64::from)))),
+    row(Key::Conflicts, "Requests answered with 409 meanwhile", Count, Lower, |run| cluster(run, |seen| seen.conflicts.map(f64::from))),
+    headline(row(Key::StartToRunning, "Start of the process to the last task RUNNING", Seconds, Lower, |run| cluster(run, |seen| seen.start_to_running_seconds))),
+    headline(row(Key::KillToRunning, "SIGKILL to the last of its tasks RUNNING elsewhere", Seconds, Lower, |run| cluster(run, |seen| seen.kill_to_running_seconds))),
+    headline(row(Key::AfterSession, "… less session.timeout.ms, 0 at least", Seconds, Lower, |run| cluster(run, after_session))),
+    headline(row(Key::GivenUpToRunning, "… since the broker gave the worker up", Seconds, Lower, |run| cluster(run, |seen| seen.given_up_to_running_seconds))),
+    headline(row(Key::LeaveToRunning, "SIGTERM to the last of its tasks RUNNING elsewhere", Seconds, Lower, |run| cluster(run, |seen| seen.leave_to_running_seconds))),
+    headline(row(Key::JoinToRunning, "Joining the group to the last task RUNNING", Seconds, Lower, |run| cluster(run, |seen| seen.join_to_running_seconds))),
+    row(Key::MovedTasks, "Tasks that moved to the worker", Count, Neither, |run| cluster(run, |seen| seen.moved_tasks.map(f64::from))),
+    headline(row(Key::PauseP50, "Pause of a task that moved, p50", Milliseconds, Lower, |run| cluster(run, |seen| middle(&seen.pauses_ms)))),
+    headline(row(Key::PauseMax, "Pause of a task that moved, largest", Milliseconds, Lower, |run| cluster(run, |seen| seen.pauses_ms.iter().copied().reduce(f64::max)))),
+    headline(row(Key::DisturbedTasks, "Tasks disturbed that did not move", Count, Lower, |run| cluster(run, |seen| seen.disturbed_tasks.map(f64::from)))),
+    headline(row(Key::LeaderCpu, "Leader's CPU while tasks went and came back", Seconds, Lower, |run| cluster(run, |seen| seen.leader_cpu_seconds))),
+    headline(row(Key::LeaderResident, "Resident memory of the leader", Bytes, Lower, |run| cluster(run, |seen| seen.leader_resident_bytes.map(bytes)))),
+    headline(row(Key::FollowerResident, "Resident memory of the largest follower", Bytes, Lower, |run| cluster(run, |seen| seen.follower_resident_bytes.map(bytes)))),
+    headline(row(Key::NoConnectorsResident, "Resident memory without connectors, largest worker", Bytes, Lower, |run| cluster(run, |seen| seen.idle_resident_bytes.map(bytes)))),
     headline(row(Key::LatencyP50, "Latency p50", Milliseconds, Lower, |run| latency(run, |latency| latency.p50_ms))),
     headline(row(Key::LatencyP99, "Latency p99", Milliseconds, Lower, |run| latency(run, |latency| latency.p99_ms))),
     headline(row(Key::LatencyP999, "Latency p99.9", Milliseconds, Lower, |run| latency(run, |latency| latency.p999_ms))),
@@ -160,8 +196,8 @@ pub(super) static FIGURES: [Figure; 31] = [
     row(Key::Mean, "Mean resident memory", Bytes, Lower, |run| some_bytes(run.mean_resident_bytes)),
     row(Key::VoluntaryRate, "Context switches per million records, voluntary", Count, Lower, |run| per_million(run, run.voluntary_switches)),
     row(Key::InvoluntaryRate, "Context switches per million records, involuntary", Count, Lower, |run| per_million(run, run.involuntary_switches)),
-    row(Key::VoluntarySwitches, "Context switches, voluntary", Count, Lower, |run| Some(run.voluntary_switches as f64)),
-    row(Key::InvoluntarySwitches, "Context switches, involuntary", Count, Lower, |run| Some(run.involuntary_switches as f64)),
+    row(Key::VoluntarySwitches, "Context switches, voluntary", Count, Lower, |run| of_one_process(run, run.voluntary_switches as f64)),
+    row(Key::InvoluntarySwitches, "Context switches, involuntary", Count, Lower, |run| of_one_process(run, run.involuntary_switches as f64)),
     headline(row(Key::FirstAnswer, "Start to first REST answer", Seconds, Lower, |run| run.first_answer_seconds)),
     headline(row(Key::FirstRecord, "Start to first record", Seconds, Lower, |run| run.first_record_seconds)),
     row(Key::BrokerCpu, "Broker's CPU per record, steady", Nanoseconds, Lower, |run| steady(run, |span| per_record(span, span.broker_user_seconds + span.broker_system_seconds))),
@@ -218,6 +254,33 @@ fn idle(run: &Run, read: impl Fn(&Idle) -> f64) -> Option<f64> {
     run.idle.as_ref().map(read)
 }
 
+/// A cluster has several, of which nobody makes a sum.
+fn of_one_process(run: &Run, value: f64) -> Option<f64> {
+    run.cluster.is_none().then_some(value)
+}
+
+fn cluster(run: &Run, read: impl Fn(&Cluster) -> Option<f64>) -> Option<f64> {
+    run.cluster.as_ref().and_then(read)
+}
+
+/// The session began with the last heartbeat before the kill, so that the rest can be below zero: tasks that
+/// ran elsewhere before the whole time-out was over are not late.
+fn after_session(seen: &Cluster) -> Option<f64> {
+    let rest = seen.kill_to_running_seconds? - seen.session_seconds?;
+    Some(rest.max(0.0))
+}
+
+/// Half of them are no larger.
+fn middle(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
+fn bytes(count: u64) -> f64 {
+    count as f64
+}
+
 /// A process has memory: zero means that nobody looked.
 fn some_bytes(bytes: u64) -> Option<f64> {
     (bytes > 0).then_some(bytes as f64)
@@ -250,6 +313,24 @@ mod tests {
         assert!((of(Key::BrokerCpu) - 500.0).abs() < 1e-6);
         assert!((of(Key::WorkerCores) - 0.2).abs() < 1e-9);
         assert_eq!(of(Key::VoluntaryRate), 2_000.0);
+    }
+
+    #[test]
+    fn pauses_have_a_middle_and_a_largest_and_a_session_no_negative_rest() {
+        let mut run = sample::run("ringmain", 1);
+        let of = |run: &Run, key| figure(key).of(run);
+        assert_eq!(of(&run, Key::PauseP50), None);
+        run.cluster = Some(Cluster::default());
+        assert_eq!(of(&run, Key::PauseMax), None, "nothing moved");
+        assert_eq!(of(&run, Key::AfterSession), None, "nobody was killed");
+        let seen = run.cluster.as_mut().unwrap();
+        seen.pauses_ms = vec![30.0, 9.0, 100.0, 20.0];
+        (seen.kill_to_running_seconds, seen.session_seconds) = (Some(10.25), Some(10.0));
+        assert_eq!(of(&run, Key::PauseP50), Some(20.0));
+        assert_eq!(of(&run, Key::PauseMax), Some(100.0));
+        assert_eq!(of(&run, Key::AfterSession), Some(0.25));
+        run.cluster.as_mut().unwrap().kill_to_running_seconds = Some(8.0);
+        assert_eq!(of(&run, Key::AfterSession), Some(0.0));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::results::{
-    Aims, Axis, FORMAT, Idle, Kind, Latency, LatencyFloor, Machine, Results, Run, Sample,
-    ScenarioResult, Span, SystemInfo, Verification,
+    Aims, Axis, Cluster, FORMAT, Idle, Kind, Latency, LatencyFloor, Limits, Machine, Results, Run,
+    Sample, ScenarioResult, Span, SystemInfo, Verification,
 };
 
 /// How much slower and larger than Ringmain a system is.
@@ -87,6 +87,7 @@ pub(super) fn run(system: &str, round: u32) -> Run {
         stolen_cores: Some(0.05),
         latency: None,
         idle: None,
+        cluster: None,
         samples: samples(seconds, cpu, resident),
     }
 }
@@ -192,6 +193,39 @@ fn start_run(system: &str, round: u32) -> Run {
     run
 }
 
+/// A third worker joined: Ringmain's tasks paused for 20 and 40 ms, the peer's ten times as long.
+fn cluster_run(system: &str, round: u32) -> Run {
+    let mut run = start_run(system, round);
+    let slow = wobble(round) * if system == "ringmain" { 1.0 } else { 10.0 };
+    run.whole = Span::default();
+    run.first_answer_seconds = None;
+    (run.peak_resident_bytes, run.mean_resident_bytes) = (0, 0);
+    run.cluster = Some(Cluster {
+        workers: 2,
+        connectors: 20,
+        join_to_running_seconds: Some(0.5 * slow),
+        pauses_ms: [20.0, 40.0, 20.0].map(|pause| pause * slow).to_vec(),
+        moved_tasks: Some(3),
+        disturbed_tasks: Some(0),
+        ..Cluster::default()
+    });
+    run
+}
+
+/// With aims of which the ratio is met, the longest pause is not.
+pub(super) fn cluster() -> ScenarioResult {
+    let mut made = scenario("cluster-grow", "A third worker joins", Kind::Cluster);
+    made.aims.running = Some(9.0);
+    made.limits = Limits {
+        pause_ms: Some(41.0),
+        disturbed_tasks: Some(0.0),
+        idle_bytes: Some(15e6),
+        ..Limits::default()
+    };
+    made.runs = rounds(&["ringmain", "apache-connect"], cluster_run);
+    made
+}
+
 /// An empty scenario of that name.
 pub(super) fn scenario(name: &str, title: &str, kind: Kind) -> ScenarioResult {
     ScenarioResult {
@@ -210,6 +244,7 @@ pub(super) fn scenario(name: &str, title: &str, kind: Kind) -> ScenarioResult {
         ]),
         repeat: format!("cargo run --release -p perf -- compare {name}"),
         aims: Aims::default(),
+        limits: Limits::default(),
         runs: Vec::new(),
     }
 }
@@ -333,6 +368,7 @@ fn start() -> ScenarioResult {
 pub(super) fn results() -> Results {
     let mut scenarios = vec![throughput(), failing(), latency(), start()];
     scenarios.extend([16.0, 100.0, 1_000.0, 10_000.0, 100_000.0].map(scaled));
+    scenarios.push(cluster());
     scenarios.extend([1, 10, 100, 500].map(idle));
     with(scenarios)
 }

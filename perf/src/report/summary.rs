@@ -103,6 +103,7 @@ pub(super) enum Measure {
     Start,
     LatencyP50,
     LatencyP999,
+    Running,
 }
 
 /// A measure of Ringmain and of a peer.
@@ -115,13 +116,14 @@ pub(super) struct Beside {
 }
 
 impl Measure {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Rate,
         Self::Cpu,
         Self::Memory,
         Self::Start,
         Self::LatencyP50,
         Self::LatencyP999,
+        Self::Running,
     ];
 
     pub(super) fn title(self) -> &'static str {
@@ -132,6 +134,7 @@ impl Measure {
             Self::Start => "First REST answer",
             Self::LatencyP50 => "Latency p50",
             Self::LatencyP999 => "Latency p99.9",
+            Self::Running => "Until all run",
         }
     }
 
@@ -141,11 +144,14 @@ impl Measure {
             (Self::Rate, _) => &[Key::Rate, Key::WholeRate],
             (Self::Cpu, Kind::Idle) => &[Key::IdleCpu],
             (Self::Cpu, Kind::StartUp) => &[Key::WholeCpuSeconds],
+            (Self::Cpu, Kind::Cluster) => &[Key::LeaderCpu],
             (Self::Cpu, _) => &[Key::Cpu, Key::WholeCpu],
+            (Self::Memory, Kind::Cluster) => &[Key::LeaderResident],
             (Self::Memory, _) => &[Key::Peak],
             (Self::Start, _) => &[Key::FirstAnswer],
             (Self::LatencyP50, _) => &[Key::LatencyP50],
             (Self::LatencyP999, _) => &[Key::LatencyP999],
+            (Self::Running, _) => &[Key::CreateToRunning, Key::KillToRunning, Key::JoinToRunning],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The terminal's table.
 
-use super::aims::{BROKER_BOUND_RULE, Outcome, Verdict, broker_share};
+use super::aims::{Aim, BROKER_BOUND_RULE, Outcome, Verdict, broker_share};
 use super::comparison::{Comparison, Leader};
 use super::numbers::{digits, times};
 use super::summary::{Cell, Row, Scenario, Summary};
@@ -120,10 +120,6 @@ fn columns(out: &mut String, lines: &[Vec<String>]) {
 }
 
 fn aim(summary: &Summary<'_>, scenario: &Scenario<'_>, verdict: &Verdict<'_>) -> String {
-    let measured = verdict.beside.map_or_else(
-        || "not measured".to_owned(),
-        |beside| times(beside.comparison.ratio),
-    );
     let outcome = match verdict.outcome {
         Outcome::Met => "met".to_owned(),
         Outcome::NotMet => match broker_share(scenario, summary.results.machine.cores) {
@@ -139,12 +135,22 @@ fn aim(summary: &Summary<'_>, scenario: &Scenario<'_>, verdict: &Verdict<'_>) ->
         ),
         Outcome::NoFigure => "no figure".to_owned(),
     };
-    format!(
-        "aim: {} ≥ {} beside {}: {measured}, {outcome}",
-        verdict.what,
-        times(verdict.aim),
-        summary.title(verdict.peer)
-    )
+    let none = || "not measured".to_owned();
+    let (asked, measured) = match verdict.aim {
+        Aim::Beside {
+            peer,
+            least,
+            beside,
+        } => (
+            format!("≥ {} beside {}", times(least), summary.title(peer)),
+            beside.map_or_else(none, |beside| times(beside.comparison.ratio)),
+        ),
+        Aim::AtMost { figure, most, ours } => (
+            format!("≤ {} in every round", figure.unit.show(most)),
+            ours.map_or_else(none, |ours| figure.unit.show(ours.most)),
+        ),
+    };
+    format!("aim: {} {asked}: {measured}, {outcome}", verdict.what)
 }
 
 fn noise_floor(out: &mut String, summary: &Summary<'_>) {

@@ -1,6 +1,6 @@
 //! What the summaries say about made-up results, and that the pages hold together.
 
-use super::aims::Outcome;
+use super::aims::{Aim, Outcome, Verdict};
 use super::comparison::Leader;
 use super::figures::Key;
 use super::summary::{Measure, Summary};
@@ -56,7 +56,12 @@ fn aims_are_met_or_not_beside_the_right_peer() {
     let outcomes: Vec<_> = summary.scenarios[0]
         .verdicts
         .iter()
-        .map(|verdict| (verdict.what, verdict.peer, verdict.outcome))
+        .map(|verdict| {
+            let Aim::Beside { peer, .. } = verdict.aim else {
+                panic!("{verdict:?} is beside nobody");
+            };
+            (verdict.what, peer, verdict.outcome)
+        })
         .collect();
     // CPU 64 of 60, rate 20 of 25, memory 30 of 31, kcat's CPU 4 of 3.
     assert_eq!(
@@ -67,6 +72,54 @@ fn aims_are_met_or_not_beside_the_right_peer() {
             ("Peak memory", "apache-connect", Outcome::NotMet),
             ("CPU per record", "kcat", Outcome::Met),
         ]
+    );
+}
+
+fn ratio(verdict: &Verdict<'_>) -> f64 {
+    match verdict.aim {
+        Aim::Beside { beside, .. } => beside.unwrap().comparison.ratio,
+        Aim::AtMost { .. } => panic!("{verdict:?} is no ratio"),
+    }
+}
+
+#[test]
+fn a_bound_holds_in_every_round_and_needs_nobody_beside_it() {
+    let mut scenario = sample::cluster();
+    let judged = |scenario| {
+        let results = sample::with(vec![scenario]);
+        let summary = Summary::of(&results);
+        let verdicts = summary.scenarios[0].verdicts.iter();
+        let outcomes: Vec<_> = verdicts.map(|v| (v.what, v.outcome)).collect();
+        (outcomes, table(&results), html(&results))
+    };
+    let (outcomes, text, page) = judged(scenario.clone());
+    // 40, 40.8 and 41.6 ms of 41; the median would do.
+    let (longest, disturbed) = (
+        "Pause of a task that moved, largest",
+        "Tasks disturbed that did not move",
+    );
+    let idle = "Resident memory without connectors, largest worker";
+    let bounds = [
+        (longest, Outcome::NotMet),
+        (disturbed, Outcome::Met),
+        (idle, Outcome::NoFigure),
+    ];
+    assert_eq!(outcomes[..3], bounds);
+    assert_eq!(outcomes[3], ("Until all run", Outcome::Met));
+    assert!(text.contains(&format!(
+        "aim: {longest} ≤ 41 ms in every round: 41.6 ms, NOT MET"
+    )));
+    assert!(text.contains(&format!("{disturbed} ≤ 0 in every round: 0, met")));
+    assert!(page.contains("≤ 15 MB in every round") && page.contains("A third worker joins"));
+    for of_one_process in ["CPU, whole life", "Context switches, voluntary"] {
+        assert!(!text.contains(of_one_process) && !page.contains(of_one_process));
+    }
+
+    scenario.runs.retain(|run| run.system == "ringmain");
+    assert_eq!(
+        judged(scenario).0,
+        bounds,
+        "beside nobody there is no ratio"
     );
 }
 
@@ -151,10 +204,7 @@ fn rest_and_start_up_have_figures_of_their_own() {
     assert_eq!(idle.spread("ringmain", Key::Cpu), None);
 
     let start = &summary.scenarios[3];
-    assert!(near(
-        start.verdicts[0].beside.unwrap().comparison.ratio,
-        80.0
-    ));
+    assert!(near(ratio(&start.verdicts[0]), 80.0));
     assert_eq!(start.verdicts[0].outcome, Outcome::Met);
 }
 
@@ -210,6 +260,9 @@ fn odd_results_make_no_nonsense() {
             .runs
             .retain(|run| run.system == "ringmain" && run.round == 1);
     }
+    alone
+        .scenarios
+        .retain(|scenario| scenario.kind != Kind::Cluster);
     alone.systems.truncate(1);
     alone.interrupted = true;
     holds_together(&alone);

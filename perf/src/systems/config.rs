@@ -6,7 +6,7 @@ use std::path::Path;
 
 use testbed::Properties;
 
-use super::{Job, System, cannot};
+use super::{Job, Member, System, cannot};
 use crate::error::{Error, Naming, Result};
 use crate::results::Kind;
 use crate::scenario::Flow;
@@ -18,6 +18,8 @@ const JSON: &str = "org.apache.kafka.connect.json.JsonConverter";
 const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
 const APICURIO_AVRO: &str = "io.apicurio.registry.utils.converter.AvroConverter";
 
+const WORKER_FILE: &str = "worker.properties";
+
 /// Name and text of the files of a job, the worker's first. `plugins` is a directory of `plugin.path` beside
 /// that of Kafka's own.
 pub(super) fn files(
@@ -27,7 +29,7 @@ pub(super) fn files(
     plugins: Option<&Path>,
 ) -> Result<Vec<(String, String)>> {
     let worker = worker(system, job, port, plugins)?;
-    let mut files = vec![("worker.properties".to_owned(), worker.text())];
+    let mut files = vec![(WORKER_FILE.to_owned(), worker.text())];
     for (at, connector) in connectors(system, job)?.iter().enumerate() {
         files.push((format!("connector-{at}.properties"), connector.text()));
     }
@@ -36,6 +38,36 @@ pub(super) fn files(
         std::fs::write(&path, text).at("write", &path)?;
     }
     Ok(files)
+}
+
+/// Writes the file of a cluster's worker: the same for all systems, keys at their defaults unless the
+/// scenario says otherwise.
+pub(super) fn distributed(member: &Member<'_>) -> Result<Vec<(String, String)>> {
+    let mut worker = Properties::new()
+        .set("bootstrap.servers", member.bootstrap)
+        .set("group.id", member.cluster)
+        .set("key.converter", STRING)
+        .set("value.converter", STRING);
+    for topic in ["config", "offset", "status"] {
+        worker = worker
+            .set(&format!("{topic}.storage.topic"), member.topic(topic))
+            .set(&format!("{topic}.storage.replication.factor"), 1);
+    }
+    worker = worker
+        .set("listeners", format!("http://127.0.0.1:{}", member.port))
+        .set("rest.advertised.host.name", "127.0.0.1");
+    if let Some(path) = &member.plugin_path {
+        worker = worker
+            .set("plugin.path", path.display())
+            .set("plugin.discovery", "service_load");
+    }
+    let more = member.scenario.worker.iter();
+    let text = more
+        .fold(worker, |all, (key, value)| all.set(key, value))
+        .text();
+    let path = member.dir.join(WORKER_FILE);
+    std::fs::write(&path, &text).at("write", &path)?;
+    Ok(vec![(WORKER_FILE.to_owned(), text)])
 }
 
 fn worker(system: System, job: &Job<'_>, port: u16, plugins: Option<&Path>) -> Result<Properties> {
@@ -115,7 +147,10 @@ fn avro(worker: Properties, system: System, job: &Job<'_>) -> Result<Properties>
 }
 
 fn connectors(system: System, job: &Job<'_>) -> Result<Vec<Properties>> {
-    if matches!(job.scenario.kind, Kind::Idle | Kind::StartUp) {
+    if matches!(
+        job.scenario.kind,
+        Kind::Idle | Kind::StartUp | Kind::Cluster
+    ) {
         return Ok(Vec::new());
     }
     let connectors = match job.scenario.flow {

@@ -130,6 +130,45 @@ pub(crate) struct Job<'a> {
     pub(crate) registry: Option<Arc<Registry>>,
 }
 
+/// A worker of a cluster.
+#[derive(Debug)]
+pub(crate) struct Member<'a> {
+    /// What is measured.
+    pub(crate) scenario: &'a Scenario,
+    /// The worker's own directory.
+    pub(crate) dir: &'a Path,
+    /// Brokers.
+    pub(crate) bootstrap: &'a str,
+    /// `group.id`; topics are named after it.
+    pub(crate) cluster: &'a str,
+    /// Of its REST API.
+    pub(crate) port: u16,
+    /// `plugin.path`; none without Apache's jars.
+    pub(crate) plugin_path: Option<PathBuf>,
+}
+
+impl Member<'_> {
+    /// The cluster's topic for `config`, `offset` or `status`.
+    pub(crate) fn topic(&self, what: &str) -> String {
+        internal_topic(self.cluster, what)
+    }
+
+    fn launch(&self, command: Command, files: Vec<(String, String)>) -> Launch {
+        Launch {
+            command,
+            files,
+            // Whoever measures a cluster asks by itself.
+            rest_port: None,
+            stdout: self.dir.join("worker.out"),
+        }
+    }
+}
+
+/// A cluster's topic for `config`, `offset` or `status`.
+pub(crate) fn internal_topic(cluster: &str, what: &str) -> String {
+    format!("{cluster}-{what}")
+}
+
 /// How a run's process is started.
 #[derive(Debug)]
 pub(crate) struct Launch {
@@ -154,13 +193,37 @@ pub(crate) fn launch(system: System, programs: &Programs, job: &Job<'_>) -> Resu
         System::Kcat => kcat::launch(job)?,
         System::ProducerPerf => producer_perf::launch(programs, job)?,
     };
-    Ok(match &job.scenario.settings.cores {
+    Ok(on_cores(launch, job.scenario))
+}
+
+/// As [`launch`], for a worker of a cluster.
+///
+/// # Errors
+/// The system has no clusters, is missing, or a file cannot be written.
+pub(crate) fn distributed(
+    system: System,
+    programs: &Programs,
+    member: &Member<'_>,
+) -> Result<Launch> {
+    let launch = match system {
+        System::Ringmain => ringmain::distributed(programs, member)?,
+        System::Connect => connect::distributed(programs, member)?,
+        System::Kcat | System::ProducerPerf => {
+            let what = format!("{} has no workers of a cluster", system.id());
+            return Err(Error::Usage(what));
+        }
+    };
+    Ok(on_cores(launch, member.scenario))
+}
+
+fn on_cores(launch: Launch, scenario: &Scenario) -> Launch {
+    match &scenario.settings.cores {
         None => launch,
         Some(cores) => Launch {
             command: pinned(&launch.command, cores),
             ..launch
         },
-    })
+    }
 }
 
 /// The same command on certain CPUs; `taskset` becomes the process itself.

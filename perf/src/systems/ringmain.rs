@@ -1,10 +1,10 @@
-//! Ringmain's release binary, `ringmain standalone`.
+//! Ringmain's release binary, `ringmain standalone` and `ringmain distributed`.
 
 use std::process::Command;
 
 use testbed::try_free_port;
 
-use super::{Job, Launch, Programs, System, config};
+use super::{Job, Launch, Member, Programs, System, config};
 use crate::error::{Naming, Result};
 
 pub(super) fn launch(programs: &Programs, job: &Job<'_>) -> Result<Launch> {
@@ -19,4 +19,13 @@ pub(super) fn launch(programs: &Programs, job: &Job<'_>) -> Result<Launch> {
         rest_port: Some(port),
         stdout: job.dir.join("worker.out"),
     })
+}
+
+/// Of a cluster's worker.
+pub(super) fn distributed(programs: &Programs, member: &Member<'_>) -> Result<Launch> {
+    let files = config::distributed(member)?;
+    let mut command = Command::new(&programs.ringmain.0);
+    command.arg("distributed").current_dir(member.dir);
+    command.args(files.iter().map(|(name, _)| member.dir.join(name)));
+    Ok(member.launch(command, files))
 }

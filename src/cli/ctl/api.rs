@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -94,6 +95,9 @@ pub(super) struct Info {
     /// The raw configuration.
     #[serde(default)]
     pub(super) config: ConfigMap,
+    /// One for each task that it is configured for.
+    #[serde(default)]
+    pub(super) tasks: Vec<IgnoredAny>,
     /// `source`, `sink` or `unknown`.
     #[serde(rename = "type", default)]
     pub(super) kind: Option<String>,

@@ -21,7 +21,7 @@ const SECRET_MAX: u64 = 64 << 10;
 /// Options of every command of `ringmain ctl`.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct ConnectionArgs {
+pub(in crate::cli) struct ConnectionArgs {
     /// Address of a worker's REST interface [default: http://localhost:8083]. Several, by commas or
     /// repeated, are tried in turn.
     #[arg(

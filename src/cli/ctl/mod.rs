@@ -26,11 +26,12 @@ mod lifecycle;
 mod list;
 mod loggers;
 mod offsets;
-mod output;
+pub(super) mod output;
 mod plugins;
 mod samples;
 mod secrets;
-mod table;
+mod snapshot;
+pub(super) mod table;
 mod top;
 mod topics;
 mod validate;
@@ -41,11 +42,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use self::client::Client;
-use self::connection::ConnectionArgs;
+pub(super) use self::connection::ConnectionArgs;
 use self::error::CtlError;
 use self::lifecycle::Target;
 use self::output::Output;
 use self::secrets::PasswordKeys;
+pub(super) use self::snapshot::{ConnectorSnapshot, snapshot};
 use super::{Exit, print_error};
 
 /// Longest time that completion may hold up a shell, per request.

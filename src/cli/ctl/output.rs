@@ -11,18 +11,18 @@ use crate::cli::{print_error, print_line};
 
 /// How to show it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Output {
+pub(in crate::cli) struct Output {
     /// `--json`.
-    pub(super) json: bool,
+    pub(in crate::cli) json: bool,
     /// Colours or none.
-    pub(super) style: Style,
+    pub(in crate::cli) style: Style,
     /// Columns of the terminal, if it is one.
-    pub(super) width: Option<usize>,
+    pub(in crate::cli) width: Option<usize>,
 }
 
 impl Output {
     /// For standard output as it is.
-    pub(super) fn new(json: bool) -> Self {
+    pub(in crate::cli) fn new(json: bool) -> Self {
         let is_terminal = std::io::stdout().is_terminal();
         let size = terminal_size::terminal_size().filter(|_| is_terminal);
         Self {
@@ -34,7 +34,7 @@ impl Output {
 
     /// Lines for people in this style, whatever standard output is.
     #[cfg(test)]
-    pub(super) fn plain(style: Style) -> Self {
+    pub(in crate::cli) fn plain(style: Style) -> Self {
         Self {
             json: false,
             style,
@@ -43,14 +43,14 @@ impl Output {
     }
 
     /// The JSON value of a command.
-    pub(super) fn value(&self, value: &Value) {
+    pub(in crate::cli) fn value(&self, value: &Value) {
         // A value made of texts and numbers can always be written.
         let text = serde_json::to_string_pretty(value).unwrap_or_default();
         print_line(&text);
     }
 
     /// A table, or a sentence when it is empty.
-    pub(super) fn table(&self, table: &Table, is_empty: bool, nothing: &str) {
+    pub(in crate::cli) fn table(&self, table: &Table, is_empty: bool, nothing: &str) {
         if is_empty {
             return print_line(nothing);
         }
@@ -60,14 +60,14 @@ impl Output {
     }
 
     /// Lines of text for people.
-    pub(super) fn lines(&self, lines: impl IntoIterator<Item = String>) {
+    pub(in crate::cli) fn lines(&self, lines: impl IntoIterator<Item = String>) {
         for line in lines {
             print_line(&line);
         }
     }
 
     /// Text of a worker, fit for a terminal.
-    pub(super) fn printable(&self, text: &str) -> String {
+    pub(in crate::cli) fn printable(&self, text: &str) -> String {
         printable(text)
     }
 
@@ -87,7 +87,7 @@ impl Output {
 }
 
 /// Without characters that steer a terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     if !text.chars().any(char::is_control) {
         return text.to_owned();
     }
@@ -104,7 +104,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// As [`printable`], with its lines kept.
-pub(super) fn printable_lines(text: &str) -> String {
+pub(in crate::cli) fn printable_lines(text: &str) -> String {
     let lines = text
         .lines()
         .map(|line| printable(&line.replace('\t', "    ")));

@@ -12,7 +12,7 @@ const NARROWEST: usize = 8;
 
 /// How a cell looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Paint {
+pub(in crate::cli) enum Paint {
     /// As it is.
     #[default]
     Plain,
@@ -28,7 +28,7 @@ pub(super) enum Paint {
 
 impl Paint {
     /// The colour of a connector's or task's state.
-    pub(super) fn of_state(state: &str) -> Self {
+    pub(in crate::cli) fn of_state(state: &str) -> Self {
         match state {
             "RUNNING" => Self::Good,
             "FAILED" | "DESTROYED" => Self::Bad,
@@ -50,14 +50,14 @@ impl Paint {
 
 /// What stands in one place.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cell {
+pub(in crate::cli) struct Cell {
     text: String,
     paint: Paint,
 }
 
 impl Cell {
     /// With a colour.
-    pub(super) fn painted(text: impl Into<String>, paint: Paint) -> Self {
+    pub(in crate::cli) fn painted(text: impl Into<String>, paint: Paint) -> Self {
         Self {
             text: printable(&text.into()),
             paint,
@@ -65,7 +65,7 @@ impl Cell {
     }
 
     /// A state in its colour.
-    pub(super) fn state(state: &str) -> Self {
+    pub(in crate::cli) fn state(state: &str) -> Self {
         Self::painted(state, Paint::of_state(state))
     }
 }
@@ -78,13 +78,13 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// A column's title and side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
+pub(in crate::cli) struct Column {
     title: &'static str,
     is_number: bool,
 }
 
 /// Text, on the left.
-pub(super) const fn text(title: &'static str) -> Column {
+pub(in crate::cli) const fn text(title: &'static str) -> Column {
     Column {
         title,
         is_number: false,
@@ -92,7 +92,7 @@ pub(super) const fn text(title: &'static str) -> Column {
 }
 
 /// Numbers, on the right.
-pub(super) const fn number(title: &'static str) -> Column {
+pub(in crate::cli) const fn number(title: &'static str) -> Column {
     Column {
         title,
         is_number: true,
@@ -101,14 +101,14 @@ pub(super) const fn number(title: &'static str) -> Column {
 
 /// Rows under titles.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(in crate::cli) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// Without rows yet.
-    pub(super) fn new(columns: impl Into<Vec<Column>>) -> Self {
+    pub(in crate::cli) fn new(columns: impl Into<Vec<Column>>) -> Self {
         Self {
             columns: columns.into(),
             rows: Vec::new(),
@@ -116,18 +116,18 @@ impl Table {
     }
 
     /// Adds a row with a cell for each column.
-    pub(super) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
+    pub(in crate::cli) fn row<const N: usize>(&mut self, cells: [Cell; N]) {
         self.rows.push(cells.into());
     }
 
     /// As [`Table::row`], for as many columns as there are.
-    pub(super) fn row_of(&mut self, cells: Vec<Cell>) {
+    pub(in crate::cli) fn row_of(&mut self, cells: Vec<Cell>) {
         self.rows.push(cells);
     }
 
     /// The lines: titles, then rows. Where they would be wider than `width`, the widest columns of text
     /// are cut.
-    pub(super) fn lines(&self, style: Style, width: Option<usize>) -> Vec<String> {
+    pub(in crate::cli) fn lines(&self, style: Style, width: Option<usize>) -> Vec<String> {
         let widths = self.widths(width);
         let titles: Vec<Cell> = self.columns.iter().map(|c| Cell::from(c.title)).collect();
         let title = self.line(&titles, &widths, |_, text| style.bold(text));
@@ -187,7 +187,7 @@ impl Table {
 }
 
 /// At most `width` columns of text, with an ellipsis where something is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
+pub(in crate::cli) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

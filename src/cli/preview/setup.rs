@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::api::{ConfigDef, ConfigMap, ConnectorKind};
 use crate::cli::{Exit, print_error};
+use crate::clients::Lease;
 use crate::config::connector::warnings as connector_warnings;
 use crate::config::connector_file::{self, ConnectorFile};
 use crate::config::worker::{self, Log, WorkerConfig, WorkerFile};
@@ -110,9 +111,10 @@ impl Setup {
                 config: worker.config,
                 providers: worker.providers,
                 plugins,
-                offsets,
+                offsets: offsets.into(),
                 active_topics: ActiveTopics::default(),
                 log,
+                lease: Lease::unlimited(),
             }),
             connector,
         })
@@ -196,12 +198,13 @@ fn reports_failures(config: &ConfigMap) -> bool {
 /// What the worker has stored, read beside it; none for a worker without an offset file.
 fn stored_offsets(config: &WorkerConfig, warnings: &mut Vec<Warning>) -> OffsetStore {
     let key = OFFSET_FILE.0;
-    if config.offset_file.as_os_str().is_empty() {
+    let file = config.offset_file().unwrap_or(Path::new(""));
+    if file.as_os_str().is_empty() {
         let message = "not set: a source is shown from its beginning";
         warnings.push(Warning::new(key, message).with_fix("name the worker's offset file"));
         return OffsetStore::in_memory();
     }
-    OffsetStore::read_file(&config.offset_file).unwrap_or_else(|error| {
+    OffsetStore::read_file(file).unwrap_or_else(|error| {
         let message = format!("{error}: a source is shown from its beginning");
         warnings.push(Warning::new(key, message));
         OffsetStore::in_memory()

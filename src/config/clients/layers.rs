@@ -85,13 +85,13 @@ impl OverridePolicy {
 }
 
 /// Settings with the full key that each came from, for messages.
-struct Layers {
+pub(super) struct Layers {
     kind: ClientKind,
     entries: IndexMap<String, (Option<String>, String)>,
 }
 
 impl Layers {
-    fn new(kind: ClientKind, worker: &ConfigMap) -> Self {
+    pub(super) fn new(kind: ClientKind, worker: &ConfigMap) -> Self {
         let mut layers = Self {
             kind,
             entries: IndexMap::new(),
@@ -111,11 +111,43 @@ impl Layers {
         layers
     }
 
+    /// A client of the worker itself: every key of the worker's own, whatever the kind.
+    pub(super) fn of_worker(kind: ClientKind, worker: &ConfigMap) -> Self {
+        let mut layers = Self {
+            kind,
+            entries: IndexMap::new(),
+        };
+        let prefixed = |key: &str| {
+            let mut kinds = ClientKind::ALL.iter();
+            kinds.any(|kind| key.starts_with(kind.prefix()))
+        };
+        for (key, value) in worker {
+            if !prefixed(key) {
+                layers.put(key, value.clone(), key.clone());
+            }
+        }
+        layers
+    }
+
+    /// As [`Self::set`], where nobody has set the key.
+    pub(super) fn set_default(self, key: &str, value: &str) -> Self {
+        match self.entries.contains_key(key) {
+            true => self,
+            false => self.set(key, value.to_owned()),
+        }
+    }
+
+    /// Leaves keys out.
+    pub(super) fn without(mut self, keys: &[&str]) -> Self {
+        self.entries.retain(|key, _| !keys.contains(&key.as_str()));
+        self
+    }
+
     fn put(&mut self, key: &str, value: Option<String>, from: String) {
         self.entries.insert(key.to_owned(), (value, from));
     }
 
-    fn set(mut self, key: &str, value: String) -> Self {
+    pub(super) fn set(mut self, key: &str, value: String) -> Self {
         self.put(key, Some(value), key.to_owned());
         self
     }
@@ -129,7 +161,7 @@ impl Layers {
         self
     }
 
-    fn worker_and_overrides(self, worker: &ConfigMap, connector: &ConfigMap) -> Self {
+    pub(super) fn worker_and_overrides(self, worker: &ConfigMap, connector: &ConfigMap) -> Self {
         let kind = self.kind;
         self.prefixed(worker, kind.prefix())
             .prefixed(connector, kind.override_prefix())
@@ -142,7 +174,7 @@ impl Layers {
             .unwrap_or_default()
     }
 
-    fn parse<T>(
+    pub(super) fn parse<T>(
         self,
         parse: fn(&ConfigMap) -> Result<T, Vec<ConfigProblem>>,
     ) -> Result<T, Vec<ConfigProblem>> {

@@ -4,6 +4,7 @@
 //! A key of Kafka that changes nothing here is accepted with a warning; one whose value would change
 //! what a client does is refused with the reason ([`Support`]).
 
+mod internal;
 mod jaas;
 mod keys;
 mod layers;
@@ -14,6 +15,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub use internal::{ConnectorOffsetClients, InternalClient};
 pub(crate) use keys::ssl_keys;
 pub use keys::{ClientKey, Support, def, keys};
 pub use layers::{
@@ -25,7 +27,7 @@ use crate::api::config_def::{ConfigProblem, ParsedConfig};
 use crate::api::{ConfigMap, ConnectError};
 use crate::clients::{
     Acks, AdminConfig, AutoOffsetReset, CommonClientConfig, ConsumerConfig, GroupAssignor,
-    IsolationLevel, ProducerConfig,
+    IsolationLevel, Lease, ProducerConfig,
 };
 use crate::record::{Compression, CompressionConfig};
 
@@ -258,6 +260,7 @@ fn producer(parsed: &ParsedConfig) -> Result<ProducerConfig, ConnectError> {
         retries: u32::try_from(retries).unwrap_or(0),
         compression: compression(parsed)?,
         compression_set: parsed.is_set("compression.type"),
+        lease: Lease::unlimited(),
     })
 }
 

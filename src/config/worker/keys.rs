@@ -1,5 +1,6 @@
 //! Keys of a worker's file, each once (contract 2.1 to 2.3, and ours).
 
+use super::distributed;
 use crate::api::config_def::{ConfigDef, ConfigKey, ConfigType, Importance, Validator};
 use crate::config::clients::ssl_keys;
 
@@ -143,7 +144,7 @@ fn rest() -> ConfigDef {
         low(ConfigKey::list("listeners"))
             .default("http://:8083")
             .validator(listeners())
-            .doc("Where the REST API listens: `http://host:port`. Without this key a standalone worker listens on the loopback address alone, where Kafka takes all addresses."),
+            .doc("Where the REST API listens: `http://host:port`. Without this key a standalone worker listens on the loopback address alone, where Kafka takes all addresses, as a distributed one does."),
         text("rest.advertised.host.name").default_null().doc("Host that others reach this worker by."),
         low(ConfigKey::int("rest.advertised.port"))
             .default_null()
@@ -253,7 +254,8 @@ fn group() -> ConfigDef {
         high(ms("session.timeout.ms", 10_000)).doc("Silence after which a worker is given up."),
         high(ms("rebalance.timeout.ms", 60_000))
             .doc("How long workers may take to join a rebalance."),
-        high(ms("heartbeat.interval.ms", 3000)).doc("Time between heartbeats."),
+        high(ms("heartbeat.interval.ms", 3000))
+            .doc("Time between heartbeats; 500 where the file does not set it, since a worker hears by them of others that are gone."),
         high(ConfigKey::string("exactly.once.source.support"))
             .default("disabled")
             .validator(Validator::one_of_ignore_case([
@@ -261,7 +263,7 @@ fn group() -> ConfigDef {
                 "enabled",
                 "preparing",
             ]))
-            .doc("Whether source tasks write in transactions."),
+            .doc("Whether source tasks write in transactions. Only `disabled` is part of this version."),
         text("connect.protocol")
             .default("sessioned")
             .validator(Validator::one_of_ignore_case([
@@ -284,17 +286,27 @@ fn group() -> ConfigDef {
             .doc("Age at which the workers' shared key is replaced."),
         text("inter.worker.key.generation.algorithm")
             .default("HmacSHA256")
+            .validator(distributed::algorithm())
             .doc("Algorithm of the shared key."),
         low(ConfigKey::int("inter.worker.key.size"))
             .default_null()
-            .doc("Bits of the shared key."),
+            .doc("Bits of the shared key; as many as its algorithm's hash has by default."),
         text("inter.worker.signature.algorithm")
             .default("HmacSHA256")
-            .doc("Algorithm of signatures."),
+            .validator(distributed::algorithm())
+            .doc("Algorithm of signatures of requests between workers."),
         low(ConfigKey::list("inter.worker.verification.algorithms"))
             .default("HmacSHA256")
-            .validator(Validator::non_empty_list())
-            .doc("Algorithms of signatures that are accepted."),
+            .validator(distributed::algorithms())
+            .doc("Algorithms of signatures that are accepted; must hold that of `inter.worker.signature.algorithm`."),
+        text("scheduled.rebalance.lost.tasks")
+            .default("at_once")
+            .validator(Validator::one_of(["at_once", "after_delay"]))
+            .doc("*Ours.* when others get what a lost worker ran: `at_once` where all workers of the group are Ringmain's, or as in Apache's groups after `scheduled.rebalance.max.delay.ms`, which also holds while one is Apache's."),
+        text("group.instance.id")
+            .default_null()
+            .validator(distributed::instance_id())
+            .doc("*Ours.* name of this worker alone for static membership: one that is back within `session.timeout.ms` gets its work without a rebalance."),
     ])
 }
 

@@ -1,5 +1,8 @@
 //! The worker's configuration, from the file's texts to a typed struct.
 
+mod distributed;
+#[cfg(test)]
+mod distributed_tests;
 mod keys;
 mod rest;
 #[cfg(test)]
@@ -9,6 +12,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use distributed::{
+    DistributedConfig, ExactlyOnceSourceSupport, InterWorkerKeys, LostTasksSetting,
+    ProtocolSetting, SIGNATURE_ALGORITHMS,
+};
 pub use keys::{distributed_def, standalone_def};
 pub use rest::{BASIC_AUTH_EXTENSION, HttpsConfig, Listener, RestConfig};
 
@@ -84,7 +91,19 @@ pub struct EmbeddedConfig {
     pub num_partitions: u32,
 }
 
-/// A standalone worker.
+/// What a worker is, with what only such a worker has.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// One process by itself.
+    Standalone {
+        /// `offset.storage.file.filename`.
+        offset_file: PathBuf,
+    },
+    /// A member of a cluster.
+    Distributed(Box<DistributedConfig>),
+}
+
+/// A worker of either mode.
 #[derive(Clone)]
 pub struct WorkerConfig {
     /// `bootstrap.servers`.
@@ -95,8 +114,8 @@ pub struct WorkerConfig {
     pub value_converter: PluginConfig,
     /// `header.converter` and its settings.
     pub header_converter: PluginConfig,
-    /// `offset.storage.file.filename`.
-    pub offset_file: PathBuf,
+    /// What the two modes do not share.
+    pub mode: Mode,
     /// `task.shutdown.graceful.timeout.ms`, for all tasks together.
     pub shutdown_timeout: Duration,
     /// `offset.flush.interval.ms`.
@@ -133,7 +152,7 @@ impl fmt::Debug for WorkerConfig {
             .field("key_converter", &self.key_converter)
             .field("value_converter", &self.value_converter)
             .field("header_converter", &self.header_converter)
-            .field("offset_file", &self.offset_file)
+            .field("mode", &self.mode)
             .field("rest", &self.rest)
             .field("shards", &self.shards)
             .field("embedded", &self.embedded)
@@ -186,10 +205,39 @@ fn list(problems: &[ConfigProblem]) -> String {
 /// The file, or all problems of its keys together; no secret in either.
 pub fn load(path: &Path) -> Result<WorkerFile, WorkerFileError> {
     let raw = properties::load(path)?;
-    read(&raw).map_err(|problems| WorkerFileError::Problems {
-        path: path.to_owned(),
-        problems,
-    })
+    read(&raw, Kind::Standalone).map_err(in_file(path))
+}
+
+/// Reads the file of a distributed worker, as [`load`] does a standalone one's.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_distributed(path: &Path) -> Result<WorkerFile, WorkerFileError> {
+    let raw = properties::load(path)?;
+    read(&raw, Kind::Distributed).map_err(in_file(path))
+}
+
+/// Reads the file of a worker of either mode, as [`from_texts`] tells them apart.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_either(path: &Path) -> Result<WorkerFile, WorkerFileError> {
+    let raw = properties::load(path)?;
+    from_texts(&raw).map_err(in_file(path))
+}
+
+/// As [`load_either`], of the texts of a file: a distributed worker has a `group.id` and no
+/// `offset.storage.file.filename`.
+///
+/// # Errors
+/// All problems together; no secret in them.
+pub fn from_texts(raw: &ConfigMap) -> Result<WorkerFile, Vec<ConfigProblem>> {
+    let alone = raw.contains_key("offset.storage.file.filename");
+    let kind = match raw.contains_key("group.id") && !alone {
+        true => Kind::Distributed,
+        false => Kind::Standalone,
+    };
+    read(raw, kind)
 }
 
 /// As [`load`]; keys that the file lacks, or all of them without a file, have the texts of `defaults`.
@@ -202,21 +250,35 @@ pub fn load_with(path: Option<&Path>, defaults: &ConfigMap) -> Result<WorkerFile
     for (key, text) in defaults {
         raw.entry(key.clone()).or_insert_with(|| text.clone());
     }
-    read(&raw).map_err(|problems| WorkerFileError::Problems {
-        path: path.unwrap_or(Path::new("(no worker file)")).to_owned(),
-        problems,
-    })
+    let path = path.unwrap_or(Path::new("(no worker file)"));
+    read(&raw, Kind::Standalone).map_err(in_file(path))
 }
 
-fn read(raw: &ConfigMap) -> Result<WorkerFile, Vec<ConfigProblem>> {
+fn in_file(path: &Path) -> impl FnOnce(Vec<ConfigProblem>) -> WorkerFileError {
+    let path = path.to_owned();
+    |problems| WorkerFileError::Problems { path, problems }
+}
+
+/// Which definition a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Standalone,
+    Distributed,
+}
+
+fn read(raw: &ConfigMap, kind: Kind) -> Result<WorkerFile, Vec<ConfigProblem>> {
     let providers = Providers::from_worker(raw)?;
     let expanded = providers.expand(raw)?;
-    let config = WorkerConfig::parse(&expanded.config)
+    let config = WorkerConfig::parse_as(&expanded.config, kind)
         .map_err(|problems| expanded.hide_secrets(problems))?;
+    let mut warnings = warnings(raw);
+    if kind == Kind::Distributed {
+        warnings.extend(distributed::warnings(raw));
+    }
     Ok(WorkerFile {
         config,
         providers,
-        warnings: warnings(raw),
+        warnings,
     })
 }
 
@@ -262,29 +324,70 @@ impl WorkerConfig {
         matches!(self.log, Log::Embedded(_))
     }
 
+    /// What a distributed worker has besides; `None` of a standalone one.
+    pub fn distributed(&self) -> Option<&DistributedConfig> {
+        match &self.mode {
+            Mode::Standalone { .. } => None,
+            Mode::Distributed(distributed) => Some(distributed),
+        }
+    }
+
+    /// A standalone worker's file of source offsets; a distributed one has a topic.
+    pub fn offset_file(&self) -> Option<&Path> {
+        match &self.mode {
+            Mode::Standalone { offset_file } => Some(offset_file),
+            Mode::Distributed(_) => None,
+        }
+    }
+
     /// Parses the texts of a standalone worker, references replaced.
     ///
     /// # Errors
     /// All problems together, those of the clients' layers too.
     pub fn parse(config: &ConfigMap) -> Result<Self, Vec<ConfigProblem>> {
+        Self::parse_as(config, Kind::Standalone)
+    }
+
+    /// Parses the texts of a distributed worker, references replaced.
+    ///
+    /// # Errors
+    /// As [`WorkerConfig::parse`].
+    pub fn parse_distributed(config: &ConfigMap) -> Result<Self, Vec<ConfigProblem>> {
+        Self::parse_as(config, Kind::Distributed)
+    }
+
+    fn parse_as(config: &ConfigMap, kind: Kind) -> Result<Self, Vec<ConfigProblem>> {
         let mut problems = super::null_values(config);
-        let parsed = match standalone_def().parse(config) {
+        let def = match kind {
+            Kind::Standalone => standalone_def(),
+            Kind::Distributed => distributed_def(),
+        };
+        let parsed = match def.parse(config) {
             Ok(parsed) => Some(parsed),
             Err(more) => {
                 problems.extend(more);
                 None
             }
         };
+        if kind == Kind::Distributed {
+            problems.extend(distributed::problems(config));
+        }
         problems.extend(worker_problems(config));
         problems.dedup();
         if !problems.is_empty() {
             return Err(problems);
         }
         let parsed = parsed.ok_or(problems)?;
-        Self::of(&parsed).map_err(|error| vec![ConfigProblem::new("", error.message())])
+        let mode = match kind {
+            Kind::Standalone => standalone(&parsed),
+            Kind::Distributed => DistributedConfig::of(&parsed)
+                .map(|distributed| Mode::Distributed(Box::new(distributed))),
+        };
+        mode.and_then(|mode| Self::of(&parsed, mode))
+            .map_err(|error| vec![ConfigProblem::new("", error.message())])
     }
 
-    fn of(parsed: &ParsedConfig) -> Result<Self, ConnectError> {
+    fn of(parsed: &ParsedConfig, mode: Mode) -> Result<Self, ConnectError> {
         let originals = parsed.originals();
         let plugin = |key: &str| {
             let class = parsed.class(key)?;
@@ -296,7 +399,6 @@ impl WorkerConfig {
             key_converter: plugin("key.converter")?,
             value_converter: plugin("value.converter")?,
             header_converter: plugin("header.converter")?,
-            offset_file: parsed.str("offset.storage.file.filename")?.into(),
             shutdown_timeout: ms("task.shutdown.graceful.timeout.ms")?,
             offset_flush_interval: ms("offset.flush.interval.ms")?,
             offset_flush_timeout: ms("offset.flush.timeout.ms")?,
@@ -309,12 +411,18 @@ impl WorkerConfig {
                 sample: ms("metrics.sample.window.ms")?,
                 samples: usize::try_from(parsed.int("metrics.num.samples")?).unwrap_or(1),
             },
-            rest: rest::parse(parsed)?,
+            rest: rest::parse(parsed, matches!(mode, Mode::Distributed(_)))?,
             shards: shards(parsed)?,
             embedded: embedded(parsed)?,
             originals: originals.clone(),
+            mode,
         })
     }
+}
+
+fn standalone(parsed: &ParsedConfig) -> Result<Mode, ConnectError> {
+    let offset_file = parsed.str("offset.storage.file.filename")?.into();
+    Ok(Mode::Standalone { offset_file })
 }
 
 /// What one key's definition cannot see.

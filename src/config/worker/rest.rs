@@ -46,7 +46,8 @@ impl Listener {
 /// Settings of the REST API (contract 2.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestConfig {
-    /// `listeners`; `None` when it is not set.
+    /// `listeners`; `None` when a standalone worker's file does not set it. A distributed worker has
+    /// Kafka's default, all addresses, since others must reach it.
     pub listeners: Option<Vec<Listener>>,
     /// `admin.listeners`: `None` with the REST API, empty nowhere.
     pub admin_listeners: Option<Vec<Listener>>,
@@ -101,11 +102,22 @@ impl HttpsConfig {
         })?;
         Ok(Self { prefix, settings })
     }
+
+    /// What a worker shows to others whose URLs are `https`, and whom of them it trusts: the keys of its own HTTPS
+    /// listeners (Kafka: `SSLUtils.createClientSideSslContextFactory`). `worker` holds all keys of its file.
+    ///
+    /// # Errors
+    /// Names the key and what is wrong with its value.
+    pub fn of_peers(worker: &ConfigMap) -> Result<Self, ConfigProblem> {
+        Self::parse(worker, LISTENERS_HTTPS)
+    }
 }
 
+/// Before the TLS settings of HTTPS addresses in `listeners`, and of requests to other workers.
+const LISTENERS_HTTPS: &str = "listeners.https.";
 /// Prefixes of the TLS settings of HTTPS addresses in each list of listeners.
 const HTTPS_PREFIXES: [(&str, &str); 2] = [
-    ("listeners", "listeners.https."),
+    ("listeners", LISTENERS_HTTPS),
     ("admin.listeners", "admin.listeners.https."),
 ];
 
@@ -122,13 +134,14 @@ fn https(
 }
 
 /// The settings that a worker's keys ask for.
-pub(super) fn parse(parsed: &ParsedConfig) -> Result<RestConfig, ConnectError> {
+pub(super) fn parse(parsed: &ParsedConfig, distributed: bool) -> Result<RestConfig, ConnectError> {
     let owned = |key: &str| {
         let text = parsed.opt_str(key)?.filter(|text| !text.is_empty());
         Ok::<_, ConnectError>(text.map(str::to_owned))
     };
     let listeners = |key: &str| {
-        let set = parsed.opt_list(key)?.filter(|_| parsed.is_set(key));
+        let counts = distributed || parsed.is_set(key);
+        let set = parsed.opt_list(key)?.filter(|_| counts);
         let listeners =
             set.map(|entries| entries.iter().map(|entry| Listener::parse(entry)).collect());
         listeners

@@ -42,7 +42,10 @@ fn the_stock_file_becomes_a_worker() {
         worker.header_converter.class,
         "org.apache.kafka.connect.storage.SimpleHeaderConverter"
     );
-    assert_eq!(worker.offset_file, Path::new("/tmp/connect.offsets"));
+    assert_eq!(
+        worker.offset_file(),
+        Some(Path::new("/tmp/connect.offsets"))
+    );
     assert_eq!(worker.offset_flush_interval, Duration::from_secs(10));
     assert_eq!(worker.shutdown_timeout, Duration::from_secs(5));
     assert_eq!(worker.override_policy, OverridePolicy::All);

@@ -146,7 +146,7 @@ const ESCAPED_LEN: [u8; 128] = {
 /// Appends `text` in quotes, escaped as Jackson does: a character beyond the BMP as two escapes.
 /// Invalid UTF-8 becomes U+FFFD as in Java.
 #[inline]
-pub(super) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn append_quoted(text: &[u8], out: &mut Vec<u8>) {
     #[cfg(target_arch = "x86_64")]
     if let Some(vectors) = Vectors::of_this_cpu() {
         out.reserve(text.len() + text.len() / 4 + 138);

@@ -30,6 +30,7 @@ mod tests;
 
 pub(crate) use self::check::JsonCheck;
 pub(crate) use self::decimal::fraction;
+pub(crate) use self::escape::append_quoted;
 pub(crate) use self::lessons::Lessons;
 pub(crate) use self::parser::{Document, Kind, View};
 pub(crate) use self::reader::long;
@@ -147,29 +148,43 @@ impl JsonConverter {
         let config = parse(&Self::config_def(), config, is_key)?;
         let numeric = config.str(DECIMAL_FORMAT)?.eq_ignore_ascii_case("NUMERIC");
         let cache_size = usize::try_from(config.int(CACHE_SIZE)?).unwrap_or(0);
-        let mut converter = Self {
-            schemas_enable: config.bool(SCHEMAS_ENABLE)?,
-            content_schema: None,
-            writer: Writer {
-                decimal_format: if numeric {
-                    DecimalFormat::Numeric
-                } else {
-                    DecimalFormat::Base64
-                },
-                replace_null_with_default: config.bool(REPLACE_NULL)?,
+        let writer = Writer {
+            decimal_format: if numeric {
+                DecimalFormat::Numeric
+            } else {
+                DecimalFormat::Base64
             },
+            replace_null_with_default: config.bool(REPLACE_NULL)?,
+        };
+        let mut converter = Self::with(config.bool(SCHEMAS_ENABLE)?, writer, cache_size);
+        let content = config.opt_str(SCHEMA_CONTENT)?;
+        if let Some(content) = content.filter(|content| !content.trim().is_empty()) {
+            converter.content_schema = converter.parse_content_schema(content)?;
+        }
+        Ok(converter)
+    }
+
+    /// As [`Self::new`] with `schemas.enable=false` and everything else left out.
+    pub fn schemaless() -> Self {
+        let writer = Writer {
+            decimal_format: DecimalFormat::Base64,
+            replace_null_with_default: true,
+        };
+        Self::with(false, writer, 0)
+    }
+
+    fn with(schemas_enable: bool, writer: Writer, cache_size: usize) -> Self {
+        Self {
+            schemas_enable,
+            content_schema: None,
+            writer,
             read_cache: ReadCache::new(cache_size),
             envelopes: Envelopes::default(),
             write_cache: WriteCache::new(cache_size),
             document: Document::default(),
             layouts: Layouts::new(),
             printer: Printer::default(),
-        };
-        let content = config.opt_str(SCHEMA_CONTENT)?;
-        if let Some(content) = content.filter(|content| !content.trim().is_empty()) {
-            converter.content_schema = converter.parse_content_schema(content)?;
         }
-        Ok(converter)
     }
 
     #[cfg(test)]
@@ -332,7 +347,7 @@ impl Converter for JsonConverter {
         if is_bytes {
             writer::append_base64(text, out);
         } else {
-            escape::append_quoted(text, out);
+            append_quoted(text, out);
         }
         if self.schemas_enable {
             out.push(b'}');

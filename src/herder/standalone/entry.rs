@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use super::protocol::RequestId;
-use super::restarts::Restarts;
 use crate::api::{ConfigMap, ConnectorKind};
 use crate::config::connector::RestartPolicy;
 use crate::herder::entities::{
     ConnectorInfo, ConnectorOverview, ConnectorState, ConnectorStateInfo, TaskInfo, TaskOverview,
     TaskState,
 };
+use crate::herder::restart_policy::Restarts;
 use crate::task::InstanceState;
 use crate::task::control::Wish;
 use crate::worker::{ConnectorTaskId, InstanceId, OffsetsRequest};
@@ -203,7 +203,7 @@ impl Entry {
             name: self.name.clone(),
             config: self.config.clone(),
             tasks: (0..self.tasks.len()).map(|task| self.id(task)).collect(),
-            kind: self.kind,
+            kind: Some(self.kind),
         }
     }
 
@@ -212,6 +212,7 @@ impl Entry {
             id: self.id(index).task,
             state: task.slot.state,
             trace: task.slot.trace.clone(),
+            runs_on: None,
             restarts: task.slot.restarts.shown(),
             instance: task.slot.live,
             hanging: None,
@@ -220,10 +221,11 @@ impl Entry {
             name: self.name.clone(),
             state: self.connector.state,
             trace: self.connector.trace.clone(),
+            runs_on: None,
             instance: self.connector.live,
             hanging: None,
             tasks: self.tasks.iter().enumerate().map(task).collect(),
-            kind: self.kind,
+            kind: Some(self.kind),
         }
     }
 

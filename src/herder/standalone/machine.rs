@@ -136,6 +136,11 @@ impl Machine {
             } => self.restart(&name, include_tasks, only_failed, now),
             Request::RestartTask { name, task } => self.restart_task(&name, task, now),
             Request::Offsets { name, request } => return self.offsets(id, &name, request),
+            Request::PutTaskConfigs { .. } => {
+                Err(unsupported("externally setting task configurations"))
+            }
+            Request::Fence { .. } => Err(unsupported("exactly-once source connectors")),
+            Request::SetLoggerLevel { .. } => Err(unsupported("log levels of a whole cluster")),
         };
         Some(done)
     }
@@ -713,6 +718,12 @@ fn answer(waiter: Waiter, result: Result<Reply, HerderError>) -> Output {
             Output::Answer(request, result)
         }
     }
+}
+
+/// What workers of a cluster ask each other.
+fn unsupported(what: &str) -> HerderError {
+    let message = format!("Kafka Connect in standalone mode does not support {what}.");
+    HerderError::Failed(message)
 }
 
 fn changes(request: &Request) -> bool {

@@ -9,7 +9,6 @@ mod entry;
 mod machine;
 mod offsets;
 mod protocol;
-mod restarts;
 mod stages;
 
 pub use machine::Machine;

@@ -1,6 +1,7 @@
 //! Inputs and outputs of the machine.
 
 use crate::api::{ConfigMap, ConnectorKind};
+use crate::distributed::signature::RequestSignature;
 use crate::herder::entities::{
     ConnectorInfo, ConnectorOverview, ConnectorStateInfo, HerderError, InitialState, TaskInfo,
 };
@@ -49,6 +50,19 @@ pub enum Request {
     Offsets {
         name: String,
         request: OffsetsRequest,
+    },
+    PutTaskConfigs {
+        name: String,
+        configs: Vec<ConfigMap>,
+        signature: Option<RequestSignature>,
+    },
+    Fence {
+        name: String,
+        signature: Option<RequestSignature>,
+    },
+    SetLoggerLevel {
+        logger: String,
+        level: String,
     },
     Ping,
 }

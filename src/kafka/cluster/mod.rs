@@ -443,12 +443,26 @@ impl Cluster {
         kind: CoordinatorKind,
         key: &str,
     ) -> Result<Rc<Connection>, ClientError> {
+        let purpose = Purpose::Coordinator;
+        self.coordinator_by(purpose, kind, key).await
+    }
+
+    /// As [`Self::coordinator`], over either connection to it.
+    ///
+    /// # Errors
+    /// As [`Self::coordinator`].
+    pub(super) async fn coordinator_by(
+        &self,
+        purpose: Purpose,
+        kind: CoordinatorKind,
+        key: &str,
+    ) -> Result<Rc<Connection>, ClientError> {
         let known = self.known_coordinator(kind, key);
         let broker = match known {
             Some(broker) => broker,
             None => self.find_coordinator(kind, key).await?,
         };
-        let result = self.connection(broker, Purpose::Coordinator).await;
+        let result = self.connection(broker, purpose).await;
         if result.is_err() {
             self.forget_coordinator(kind, key);
         }

@@ -400,7 +400,6 @@ impl Connection {
     }
 
     /// Completes when the connection has ended. Cancel-safe.
-    #[cfg(test)]
     pub(super) async fn ended(&self) {
         while !self.is_closed() {
             let mark = self.shared.ended.mark();

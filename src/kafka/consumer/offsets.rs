@@ -17,13 +17,13 @@ use kafka_protocol::messages::{
 
 use super::core::Core;
 use super::fetch::isolation;
-use super::group::Identity;
 use super::subscription::Position;
 use crate::api::TopicPartition;
 use crate::clients::{ApiErrorKind, AutoOffsetReset, ClientError, IsolationLevel};
-use crate::kafka::cluster::{CoordinatorKind, Purpose};
+use crate::kafka::cluster::Purpose;
 use crate::kafka::connection::Connection;
 use crate::kafka::errors::{api_error, check, code, kind};
+use crate::kafka::group::{GroupCalls, Identity};
 use crate::kafka::protocol::text;
 use crate::shard;
 
@@ -65,26 +65,26 @@ impl Core {
         })
     }
 
+    /// Calls to the group's coordinator.
+    ///
+    /// # Errors
+    /// `Config`: there is no group.
+    pub(super) fn group_calls(&self) -> Result<GroupCalls<'_>, ClientError> {
+        Ok(GroupCalls {
+            cluster: &self.cluster,
+            group: self.group_id()?,
+            instance_id: self.config.group_instance_id.as_deref(),
+        })
+    }
+
     pub(super) async fn coordinator(&self) -> Result<Rc<Connection>, ClientError> {
-        let group = self.group_id()?;
-        self.cluster
-            .coordinator(CoordinatorKind::Group, group)
-            .await
+        self.group_calls()?.coordinator().await
     }
 
     /// Looks the coordinator up anew with the next call, where `error` says that it is elsewhere.
     pub(super) fn note_coordinator(&self, error: &ClientError) {
-        let moved = match error {
-            ClientError::Api { code, .. } => matches!(
-                *code,
-                code::NOT_COORDINATOR | code::COORDINATOR_NOT_AVAILABLE | code::REQUEST_TIMED_OUT
-            ),
-            ClientError::Disconnected { .. } | ClientError::Timeout { .. } => true,
-            _ => false,
-        };
-        if let (true, Some(group)) = (moved, self.config.group_id.as_deref()) {
-            self.cluster
-                .forget_coordinator(CoordinatorKind::Group, group);
+        if let Ok(calls) = self.group_calls() {
+            calls.note_coordinator(error);
         }
     }
 }

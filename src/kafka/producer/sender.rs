@@ -67,6 +67,9 @@ impl InFlight {
     }
 }
 
+/// Wait before a lease that is over is looked at again.
+const LEASE_RETRY: Duration = Duration::from_millis(20);
+
 /// The sender's life.
 pub(super) async fn run(inner: Rc<Inner>) {
     let mut metadata = inner.cluster.mark();
@@ -123,6 +126,10 @@ impl Round {
     /// Sends at most one request to each broker. Whether something went out, so that there may be more.
     fn look(&mut self, inner: &Rc<Inner>) -> bool {
         self.expire(inner);
+        if inner.config.lease.is_over() {
+            self.wait_until(self.now + LEASE_RETRY);
+            return false;
+        }
         ask_if_missing(inner);
         let state = *inner.identity.borrow();
         if matches!(state, IdentityState::Missing | IdentityState::Asked) {

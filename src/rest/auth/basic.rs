@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{jaas, java_base64};
+use super::jaas;
 use crate::config::properties;
+use crate::distributed::java_base64;
 use crate::rest::error::RestError;
 
 /// The keys that messages name.

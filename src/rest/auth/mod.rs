@@ -12,7 +12,6 @@ mod bearer;
 #[cfg(test)]
 mod fuzz;
 mod jaas;
-mod java_base64;
 
 use std::fmt;
 

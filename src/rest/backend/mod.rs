@@ -4,7 +4,9 @@
 //! socket's name is gone before the first request, so nobody else can connect. A connection that breaks is
 //! replaced together with a server of its own. Requests that change something never take the last
 //! connections: reading stays possible while they wait for slow connectors. Requests get connections in the
-//! order in which they came, and only so many of those that change something wait ([`slots`]).
+//! order in which they came, and only so many of those that change something wait ([`slots`]). What comes from
+//! another worker has places that clients' requests leave free, so that workers which forward to each other never
+//! wait in a ring.
 
 mod slots;
 
@@ -21,17 +23,20 @@ use std::time::{Duration, Instant};
 use tiny_http::{Header, Server, StatusCode};
 
 pub(in crate::rest) use self::slots::BUSY;
-use self::slots::{GROWTH, Slot, Slots};
+use self::slots::{Errand, GROWTH, Slot, Slots};
+use crate::distributed::signature::{SIGNATURE_ALGORITHM_HEADER, SIGNATURE_HEADER};
 use crate::rest::auth::Authorization;
 use crate::rest::response::{Failure, Response};
-use crate::rest::router::{Request, Router, Surface};
+use crate::rest::router::{Request, Router, Signed, Surface};
 
 /// Handlers that are there from the start.
 const HANDLERS: usize = 4;
 /// Stack of a handler: JSON and validation, no deep recursion.
 const HANDLER_STACK: usize = 512 << 10;
-/// How much longer than the herder's own limit an answer may take, which may be asked twice.
-const ANSWER_GRACE: Duration = Duration::from_secs(20);
+/// How much longer than the herder's own limit an answer may take: a request may wait for a validation, for the
+/// herder, and for another worker.
+const LIMITS: u32 = 3;
+const ANSWER_GRACE: Duration = Duration::from_secs(30);
 /// Says that a request came over a listener of the admin API. Clients' own headers don't get this far.
 const SURFACE: &str = "X-Ringmain-Surface";
 /// Says that a page of another site asks; a browser's word.
@@ -74,7 +79,7 @@ impl std::fmt::Debug for Running {
 
 impl Backend {
     pub(in crate::rest) fn start(router: Router) -> io::Result<Self> {
-        let limit = router.herder.limits().request * 2 + ANSWER_GRACE;
+        let limit = router.herder.limits().request * LIMITS + ANSWER_GRACE;
         let router = Arc::new(router);
         let (streams, server) = serve(&router, HANDLERS)?;
         Ok(Self {
@@ -91,8 +96,8 @@ impl Backend {
     /// [`BUSY`], [`io::ErrorKind::TimedOut`], or what broke the connection to the handler.
     pub(in crate::rest) fn answer(&self, request: &Request) -> io::Result<Answer> {
         let deadline = Instant::now() + self.limit;
-        let changes = !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        let stream = match self.slots.borrow(changes, deadline)? {
+        let errand = Errand::of(&request.method, &request.target);
+        let stream = match self.slots.borrow(errand, deadline)? {
             Slot::Connected(stream) => Ok(stream),
             Slot::New => self.grow(),
             Slot::Broken => {
@@ -106,11 +111,11 @@ impl Backend {
         });
         match answer {
             Ok((stream, answer)) => {
-                self.slots.give_back(Slot::Connected(stream), changes);
+                self.slots.give_back(Slot::Connected(stream), errand);
                 Ok(answer)
             }
             Err(error) => {
-                self.slots.give_back(Slot::Broken, changes);
+                self.slots.give_back(Slot::Broken, errand);
                 Err(error)
             }
         }
@@ -251,6 +256,10 @@ fn read(incoming: &mut tiny_http::Request) -> io::Result<Request> {
         accept: header("Accept"),
         origin: header("Origin"),
         authorization: header("Authorization").map(Authorization::new),
+        signed: Signed {
+            algorithm: header(SIGNATURE_ALGORITHM_HEADER),
+            signature: header(SIGNATURE_HEADER),
+        },
         preflight: header("Access-Control-Request-Method").is_some(),
         cross_site: header(SITE).is_some(),
         body: Vec::new(),
@@ -305,6 +314,11 @@ fn head_of(request: &Request) -> Vec<u8> {
             "Authorization",
             request.authorization.as_ref().map(Authorization::reveal),
         ),
+        (
+            SIGNATURE_ALGORITHM_HEADER,
+            request.signed.algorithm.as_deref(),
+        ),
+        (SIGNATURE_HEADER, request.signed.signature.as_deref()),
         (
             SURFACE,
             (request.surface == Surface::Admin).then_some("admin"),

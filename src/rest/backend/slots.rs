@@ -7,17 +7,52 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::rest::forward::Hop;
+
 /// Most requests that are handled at a time: those that wait for a connector that hangs keep one each.
 const HANDLERS_MAX: usize = 64;
 /// Of these, those that requests which change something leave to others.
 const RESERVED: usize = 4;
+/// Of the rest, those that requests leave to others which are a hop further on their way. They end first: one at its last
+/// hop never waits for another worker.
+const RESERVED_PER_HOP: usize = 8;
 /// Handlers that are added at a time: they share a server of tiny_http and its threads.
 pub(super) const GROWTH: usize = 4;
-/// Requests that change something and wait for a handler. More would take all places for connections, and
+/// Requests that change something and wait for a handler, by hop. More would take all places for connections, and
 /// nobody could read any more.
-const CHANGES_WAITING_MAX: usize = 64;
+const CHANGES_WAITING_MAX: [usize; HOPS] = [64, 48, 48];
+const HOPS: usize = 3;
 /// The error of a request that is one too many.
 pub(in crate::rest) const BUSY: io::ErrorKind = io::ErrorKind::ResourceBusy;
+
+/// What a request is about, as far as places go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    Reads,
+    Changes(Hop),
+}
+
+impl Errand {
+    pub(super) fn of(method: &str, target: &str) -> Self {
+        match method {
+            "GET" | "HEAD" | "OPTIONS" => Self::Reads,
+            _ => Self::Changes(Hop::of_target(target)),
+        }
+    }
+}
+
+fn index(hop: Hop) -> usize {
+    match hop {
+        Hop::First => 0,
+        Hop::Second => 1,
+        Hop::Last => 2,
+    }
+}
+
+/// Most handlers of requests that change something and have come so far, or less far.
+fn handlers_max(index: usize) -> usize {
+    HANDLERS_MAX - RESERVED - (HOPS - 1 - index) * RESERVED_PER_HOP
+}
 
 /// A connection to a handler, or a place for one.
 #[derive(Debug)]
@@ -38,8 +73,8 @@ struct State {
     free: Vec<Slot>,
     /// Those that are lent included.
     all: usize,
-    /// Lent to requests that change something.
-    changing: usize,
+    /// Lent to requests that change something, by hop.
+    changing: [usize; HOPS],
     /// Who came first stands first.
     waiting: VecDeque<Arc<Waiter>>,
 }
@@ -47,15 +82,15 @@ struct State {
 /// A request that waits for a connection.
 #[derive(Debug)]
 struct Waiter {
-    changes: bool,
+    errand: Errand,
     granted: Mutex<Option<Slot>>,
     woken: Condvar,
 }
 
 impl Waiter {
-    fn new(changes: bool) -> Self {
+    fn new(errand: Errand) -> Self {
         Self {
-            changes,
+            errand,
             granted: Mutex::new(None),
             woken: Condvar::new(),
         }
@@ -83,14 +118,26 @@ impl Waiter {
 
 impl State {
     /// A free connection, or the place for one that can still be made, unless the last ones must stay for
-    /// those who only read.
-    fn take(&mut self, changes: bool) -> Option<Slot> {
-        if changes && self.changing >= HANDLERS_MAX - RESERVED {
+    /// others.
+    fn take(&mut self, errand: Errand) -> Option<Slot> {
+        if !self.admits(errand) {
             return None;
         }
         let slot = self.free.pop().or_else(|| self.grow())?;
-        self.changing += usize::from(changes);
+        if let Errand::Changes(hop) = errand {
+            self.changing[index(hop)] += 1;
+        }
         Some(slot)
+    }
+
+    fn admits(&self, errand: Errand) -> bool {
+        let Errand::Changes(hop) = errand else {
+            return true;
+        };
+        (index(hop)..HOPS).all(|hop| {
+            let lent: usize = self.changing[..=hop].iter().sum();
+            lent < handlers_max(hop)
+        })
     }
 
     fn grow(&mut self) -> Option<Slot> {
@@ -106,7 +153,7 @@ impl State {
         let mut at = 0;
         while let Some(waiter) = self.waiting.get(at) {
             let waiter = Arc::clone(waiter);
-            match self.take(waiter.changes) {
+            match self.take(waiter.errand) {
                 Some(slot) => {
                     self.waiting.remove(at);
                     waiter.grant(slot);
@@ -123,25 +170,30 @@ impl Slots {
         Self(Mutex::new(State {
             all: streams.len(),
             free: streams.into_iter().map(Slot::Connected).collect(),
-            changing: 0,
+            changing: [0; HOPS],
             waiting: VecDeque::new(),
         }))
     }
 
-    /// Lends a connection to a request, one that `changes` something or only reads.
+    /// Lends a connection to a request.
     ///
     /// # Errors
     /// [`BUSY`] when too many wait, [`io::ErrorKind::TimedOut`].
-    pub(super) fn borrow(&self, changes: bool, deadline: Instant) -> io::Result<Slot> {
+    pub(super) fn borrow(&self, errand: Errand, deadline: Instant) -> io::Result<Slot> {
         let mut state = lock(&self.0);
-        if let Some(slot) = state.take(changes) {
+        if let Some(slot) = state.take(errand) {
             return Ok(slot);
         }
-        let changes_wait = state.waiting.iter().filter(|waiter| waiter.changes);
-        if changes && changes_wait.count() >= CHANGES_WAITING_MAX {
-            return Err(BUSY.into());
+        if let Errand::Changes(hop) = errand {
+            let alike = state
+                .waiting
+                .iter()
+                .filter(|waiter| waiter.errand == errand);
+            if alike.count() >= CHANGES_WAITING_MAX[index(hop)] {
+                return Err(BUSY.into());
+            }
         }
-        let waiter = Arc::new(Waiter::new(changes));
+        let waiter = Arc::new(Waiter::new(errand));
         state.waiting.push_back(Arc::clone(&waiter));
         drop(state);
         if let Some(slot) = waiter.wait(deadline) {
@@ -155,9 +207,11 @@ impl Slots {
     }
 
     /// Takes back what [`Self::borrow`] gave for a request of the same kind.
-    pub(super) fn give_back(&self, slot: Slot, changes: bool) {
+    pub(super) fn give_back(&self, slot: Slot, errand: Errand) {
         let mut state = lock(&self.0);
-        state.changing -= usize::from(changes);
+        if let Errand::Changes(hop) = errand {
+            state.changing[index(hop)] -= 1;
+        }
         state.free.push(slot);
         state.serve_waiting();
     }
@@ -194,13 +248,15 @@ mod tests {
         Instant::now() + Duration::from_millis(20)
     }
 
-    fn place(slots: &Slots, changes: bool) -> io::Result<Slot> {
-        slots.borrow(changes, soon())
+    const LAST: Errand = Errand::Changes(Hop::Last);
+
+    fn place(slots: &Slots, errand: Errand) -> io::Result<Slot> {
+        slots.borrow(errand, soon())
     }
 
     /// Takes a place, and adds those beside it as the backend does with connections that it made.
-    fn take(slots: &Slots, changes: bool) {
-        if matches!(place(slots, changes).expect("a place"), Slot::New) {
+    fn take(slots: &Slots, errand: Errand) {
+        if matches!(place(slots, errand).expect("a place"), Slot::New) {
             let others = (1..GROWTH).map(|_| Slot::Broken);
             lock(&slots.0).free.extend(others);
         }
@@ -210,23 +266,83 @@ mod tests {
     fn requests_that_change_something_leave_the_last_places_to_others() {
         let slots = Slots::new(Vec::new());
         for _ in RESERVED..HANDLERS_MAX {
-            take(&slots, true);
+            take(&slots, LAST);
         }
-        let error = place(&slots, true).expect_err("no place for a change");
+        let error = place(&slots, LAST).expect_err("no place for a change");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         for _ in 0..RESERVED {
-            take(&slots, false);
+            take(&slots, Errand::Reads);
         }
-        let error = place(&slots, false).expect_err("the bound");
+        let error = place(&slots, Errand::Reads).expect_err("the bound");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert!(lock(&slots.0).waiting.is_empty(), "nobody waits any more");
+    }
+
+    /// Takes places until there are none for such requests; how many.
+    fn fill(slots: &Slots, errand: Errand) -> usize {
+        let mut taken = 0;
+        while lock(&slots.0).admits(errand) {
+            take(slots, errand);
+            taken += 1;
+        }
+        let error = place(slots, errand).expect_err("no place");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        taken
+    }
+
+    #[test]
+    fn requests_on_their_way_have_places_that_those_before_them_leave_free() {
+        let slots = Slots::new(Vec::new());
+        let (first, second) = (Errand::Changes(Hop::First), Errand::Changes(Hop::Second));
+        assert_eq!(fill(&slots, first), 44);
+        assert_eq!(fill(&slots, second), 8);
+        assert_eq!(fill(&slots, LAST), 8);
+        take(&slots, Errand::Reads);
+        // What ends further on makes room for what comes behind it, and not the other way round.
+        slots.give_back(Slot::Broken, LAST);
+        assert!(place(&slots, second).is_err() && place(&slots, first).is_err());
+        take(&slots, LAST);
+        slots.give_back(Slot::Broken, second);
+        assert!(place(&slots, first).is_err(), "44 of them have places");
+        take(&slots, second);
+        slots.give_back(Slot::Broken, first);
+        take(&slots, first);
+    }
+
+    #[test]
+    fn so_many_wait_and_those_of_another_hop_none_the_less() {
+        let slots = Arc::new(Slots::new(Vec::new()));
+        let second = Errand::Changes(Hop::Second);
+        fill(&slots, Errand::Changes(Hop::First));
+        fill(&slots, second);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let most = CHANGES_WAITING_MAX[index(Hop::Second)];
+        let wait = |_| {
+            let slots = Arc::clone(&slots);
+            std::thread::spawn(move || slots.borrow(second, deadline).map(|_| ()))
+        };
+        let waiting: Vec<_> = (0..most).map(wait).collect();
+        while lock(&slots.0).waiting.len() < most {
+            std::thread::yield_now();
+        }
+        let refused = place(&slots, second).expect_err("one too many");
+        assert_eq!(refused.kind(), BUSY);
+        let late = place(&slots, Errand::Changes(Hop::First)).expect_err("no place");
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        take(&slots, LAST);
+        for _ in &waiting {
+            slots.give_back(Slot::Broken, second);
+        }
+        for thread in waiting {
+            thread.join().expect("a waiter").expect("a place");
+        }
     }
 
     #[test]
     fn who_came_first_is_served_first() {
         let slots = Arc::new(Slots::new(Vec::new()));
         for _ in 0..HANDLERS_MAX {
-            take(&slots, false);
+            take(&slots, Errand::Reads);
         }
         let (sender, served) = std::sync::mpsc::channel();
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -237,7 +353,7 @@ mod tests {
             threads.push(std::thread::spawn({
                 let slots = Arc::clone(&slots);
                 move || {
-                    slots.borrow(false, deadline).expect("a place");
+                    slots.borrow(Errand::Reads, deadline).expect("a place");
                     sender.send(number).expect("a receiver");
                 }
             }));
@@ -246,7 +362,7 @@ mod tests {
             }
         }
         for number in 0..3 {
-            slots.give_back(Slot::Broken, false);
+            slots.give_back(Slot::Broken, Errand::Reads);
             assert_eq!(served.recv(), Ok(number));
         }
         for thread in threads {
@@ -258,7 +374,7 @@ mod tests {
     fn places_whose_connections_could_not_be_made_can_be_had_again() {
         let slots = Slots::new(Vec::new());
         for _ in 0..HANDLERS_MAX {
-            assert!(matches!(place(&slots, false), Ok(Slot::New)));
+            assert!(matches!(place(&slots, Errand::Reads), Ok(Slot::New)));
             slots.shrink();
             lock(&slots.0).all -= 1;
         }

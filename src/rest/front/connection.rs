@@ -104,6 +104,7 @@ impl Connection<'_> {
             accept: head.accept,
             origin: head.origin,
             authorization: head.authorization,
+            signed: head.signed,
             preflight: head.preflight,
             cross_site: head.cross_site,
             body: std::mem::take(&mut body.bytes),
@@ -212,7 +213,7 @@ impl Connection<'_> {
     /// Says why, and hears the client out for a moment.
     fn refuse(&mut self, failure: &Failure) {
         self.client.is_waited_for();
-        let body = error_body(failure.status, &failure.message).to_string();
+        let body = error_body(failure.code, &failure.message).to_string();
         let answer = Answer {
             status: failure.status,
             headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],

@@ -6,7 +6,7 @@ use super::head;
 use crate::fuzz::{bounded, mutated, samples, search};
 
 const HEADS: &[&str] = &[
-    "POST /connectors?forward=true HTTP/1.1\r\nHost: h:8083\r\nContent-Type: application/json\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n",
+    "POST /connectors?forward=true HTTP/1.1\r\nHost: h:8083\r\nContent-Type: application/json\r\nContent-Length: 12\r\nX-Connect-Authorization: AAAA\r\nX-Connect-Request-Signature-Algorithm: HmacSHA256\r\nExpect: 100-continue\r\n\r\n",
     "PUT http://h/connectors/a%2Fb/config HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
     "OPTIONS /x HTTP/1.0\r\nOrigin: http://o\r\nAccess-Control-Request-Method: PUT\r\nAccept: */*\r\n\r\n",
 ];

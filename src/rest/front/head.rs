@@ -1,7 +1,9 @@
 //! The head of a request: what is read strictly, so that no two readers can disagree about it.
 
+use crate::distributed::signature::{SIGNATURE_ALGORITHM_HEADER, SIGNATURE_HEADER};
 use crate::rest::auth::Authorization;
 use crate::rest::response::Failure;
+use crate::rest::router::Signed;
 
 /// Most header lines of a request.
 const HEADERS_MAX: usize = 64;
@@ -22,6 +24,7 @@ pub(super) struct Head {
     pub(super) accept: Option<String>,
     pub(super) origin: Option<String>,
     pub(super) authorization: Option<Authorization>,
+    pub(super) signed: Signed,
     pub(super) preflight: bool,
     pub(super) cross_site: bool,
     pub(super) body: BodyLength,
@@ -125,6 +128,10 @@ pub(super) fn parse(bytes: &[u8], body_max: usize) -> Result<Option<Head>, Failu
         authorization: fields
             .one("authorization")?
             .map(|value| Authorization::new(value.to_owned())),
+        signed: Signed {
+            algorithm: owned(fields.one(SIGNATURE_ALGORITHM_HEADER)?),
+            signature: owned(fields.one(SIGNATURE_HEADER)?),
+        },
         preflight: fields.one("access-control-request-method")?.is_some(),
         cross_site: fields.one("sec-fetch-site")? == Some("cross-site"),
         body,

@@ -7,6 +7,7 @@
 mod create;
 mod offsets;
 mod reader;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use crate::api::ConfigMap;
 
 pub(super) use self::create::create_request;
 pub(super) use self::offsets::connector_offsets;
+pub(super) use self::tasks::task_configs;
 
 /// Reads a map of texts; `None` for an empty body and for `null`.
 ///

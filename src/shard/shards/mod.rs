@@ -134,37 +134,15 @@ impl Shards {
         if !super::cpus::in_sysfs(cpu) {
             return Err(thread_error("there is no such CPU".to_owned()));
         }
-        let (sender, receiver) = mailbox(MAILBOX);
-        let (ready, is_ready) = mpsc::sync_channel(1);
-        let started = ready.clone();
-        let body = move || {
-            let schedstat = File::open("/proc/thread-self/schedstat").ok();
-            let main = async move {
-                drop(started.send(Ok(schedstat)));
-                serve(&receiver).await;
-            };
-            if let Err(error) = run(kind, Some(cpu), main) {
-                drop(ready.send(Err(error)));
-            }
-        };
-        let thread = thread::Builder::new()
-            .name(format!("shard-{index}"))
-            .stack_size(STACK)
-            .spawn(body)
-            .map_err(|error| thread_error(error.to_string()))?;
+        let name = format!("shard-{index}");
+        let (mailbox, thread, schedstat) = launch(kind, name, Some(cpu), &thread_error)?;
         self.threads.push(thread);
-        let schedstat = is_ready
-            .recv()
-            .map_err(|_| thread_error("the thread ended at once".to_owned()))??;
         self.loads.push(ShardLoad {
             index,
             schedstat: schedstat.map(Arc::new),
-            waiting: Arc::new(sender.gauge()),
+            waiting: Arc::new(mailbox.gauge()),
         });
-        self.handles.push(ShardHandle {
-            index,
-            mailbox: sender,
-        });
+        self.handles.push(ShardHandle { index, mailbox });
         Ok(())
     }
 
@@ -185,13 +163,94 @@ impl Shards {
             // A full mailbox belongs to a stuck shard, which the process's end will end.
             drop(handle.mailbox.send(Message::Stop));
         }
-        let deadline = Instant::now() + limit;
-        let all_ended = || self.threads.iter().all(thread::JoinHandle::is_finished);
-        while !all_ended() && Instant::now() < deadline {
-            thread::sleep(Duration::from_millis(2));
-        }
-        all_ended()
+        wait_for_end(&self.threads, limit)
     }
+}
+
+/// Waits for the end of threads, for up to `limit`, and says whether it came.
+fn wait_for_end(threads: &[thread::JoinHandle<()>], limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    let all_ended = || threads.iter().all(thread::JoinHandle::is_finished);
+    while !all_ended() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(2));
+    }
+    all_ended()
+}
+
+/// One executor beside the shards: a thread of its own that is not pinned, for work that belongs to no task.
+#[derive(Debug)]
+pub struct SideThread {
+    handle: ShardHandle,
+    thread: thread::JoinHandle<()>,
+}
+
+impl SideThread {
+    /// Starts a thread of that name and waits until it is ready.
+    ///
+    /// # Errors
+    /// The thread can't be made, or the executor does not start.
+    pub fn start(kind: RuntimeKind, name: &str) -> Result<Self, StartError> {
+        let thread_error = |reason: String| StartError::SideThread {
+            name: name.to_owned(),
+            reason,
+        };
+        let (mailbox, thread, _) = launch(kind, name.to_owned(), None, &thread_error)?;
+        let handle = ShardHandle {
+            index: usize::MAX,
+            mailbox,
+        };
+        Ok(Self { handle, thread })
+    }
+
+    /// For starting futures on it. Its index is that of no shard.
+    pub fn handle(&self) -> &ShardHandle {
+        &self.handle
+    }
+
+    /// Ends it; futures still running there are given up. Waits up to `limit` and says whether the thread
+    /// has ended.
+    pub fn stop(self, limit: Duration) -> bool {
+        // A full mailbox belongs to a stuck thread, which the process's end will end.
+        drop(self.handle.mailbox.send(Message::Stop));
+        wait_for_end(&[self.thread], limit)
+    }
+}
+
+type Launched = (Mailbox<Message>, thread::JoinHandle<()>, Option<File>);
+
+/// Starts a thread with an executor and waits until it serves its mailbox; with it comes the thread's
+/// `schedstat`.
+fn launch(
+    kind: RuntimeKind,
+    name: String,
+    cpu: Option<usize>,
+    thread_error: &dyn Fn(String) -> StartError,
+) -> Result<Launched, StartError> {
+    let (sender, receiver) = mailbox(MAILBOX);
+    let (ready, is_ready) = mpsc::sync_channel(1);
+    let started = ready.clone();
+    let body = move || {
+        if cpu.is_none() {
+            super::cpus::unpin_current_thread();
+        }
+        let schedstat = File::open("/proc/thread-self/schedstat").ok();
+        let main = async move {
+            drop(started.send(Ok(schedstat)));
+            serve(&receiver).await;
+        };
+        if let Err(error) = run(kind, cpu, main) {
+            drop(ready.send(Err(error)));
+        }
+    };
+    let thread = thread::Builder::new()
+        .name(name)
+        .stack_size(STACK)
+        .spawn(body)
+        .map_err(|error| thread_error(error.to_string()))?;
+    let schedstat = is_ready
+        .recv()
+        .map_err(|_| thread_error("the thread ended at once".to_owned()))??;
+    Ok((sender, thread, schedstat))
 }
 
 async fn serve(receiver: &Receiver<Message>) {

@@ -150,6 +150,24 @@ fn spin(time: Duration) -> Duration {
     from.elapsed()
 }
 
+#[test]
+fn a_thread_beside_the_shards_has_its_name_runs_futures_on_any_cpu_and_ends() {
+    for kind in kinds() {
+        let beside = SideThread::start(kind, "beside").unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let tell = move || async move {
+            sleep(Duration::from_millis(1)).await;
+            let name = thread::current().name().map(str::to_owned);
+            sender.send((name, affinity_cpus())).unwrap();
+        };
+        beside.handle().start(tell).unwrap();
+        let (name, cpus) = receiver.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(name.as_deref(), Some("beside"));
+        assert_eq!(cpus, affinity_cpus());
+        assert!(beside.stop(Duration::from_secs(5)));
+    }
+}
+
 /// How long a future runs beside the metered ones.
 const NEIGHBOUR: Duration = Duration::from_millis(300);
 

@@ -10,7 +10,7 @@ use crate::api::{
     ConfigMap, ConnectError, SliceForm, SourceBatch, SourceRecord, SourceTask, SourceTaskContext,
 };
 use crate::shard;
-use crate::storage::OffsetStore;
+use crate::storage::ConnectorOffsetStore;
 use crate::task::conversion::{SourceConversion, materialize};
 use crate::task::errors::ErrorHandler;
 use crate::task::plan::Plan;
@@ -76,17 +76,14 @@ impl SourcePreview {
     pub async fn start(
         &mut self,
         connector: &str,
-        offsets: OffsetStore,
+        offsets: ConnectorOffsetStore,
         config: &ConfigMap,
     ) -> Result<(), ConnectError> {
         let connector: Rc<str> = connector.into();
         let context = SourceTaskContext {
             connector: Rc::clone(&connector),
             task: 0,
-            offsets: Rc::new(ConnectorOffsets {
-                connector,
-                store: offsets,
-            }),
+            offsets: Rc::new(ConnectorOffsets(offsets)),
             preview: true,
         };
         self.task.start(context, config).await

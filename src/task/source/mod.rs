@@ -29,12 +29,12 @@ use crate::api::{
     TopicPartition,
 };
 use crate::clients::{
-    Ack, Append, ClientError, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
+    Ack, Append, ClientError, Lease, Producer, ProducerRecord, RecordToken, Slices, TopicHandle,
 };
 use crate::metrics::{Stage, TaskMetrics};
 use crate::record::RecordHeader;
 use crate::shard::{self, JoinHandle, TaskEnd};
-use crate::storage::{OffsetStore, TopicTracker};
+use crate::storage::{ConnectorOffsetStore, TopicTracker};
 
 /// How long a clean close of the producer may take (Kafka: `WorkerSourceTask.close`).
 const PRODUCER_CLOSE: Duration = Duration::from_secs(30);
@@ -60,9 +60,11 @@ pub struct SourceParts {
     /// Creates topics by the connector's rules.
     pub topics: TopicCreation,
     /// Source offsets.
-    pub offsets: OffsetStore,
+    pub offsets: ConnectorOffsetStore,
     /// Told of each topic that has a record.
     pub active_topics: TopicTracker,
+    /// What it writes by.
+    pub lease: Lease,
     /// What the control plane wants.
     pub control: Control,
     /// Counters.
@@ -156,17 +158,23 @@ enum Kept {
 }
 
 /// Reads the offsets of one connector.
-pub(in crate::task) struct ConnectorOffsets {
-    pub(in crate::task) connector: Rc<str>,
-    pub(in crate::task) store: OffsetStore,
-}
+pub(in crate::task) struct ConnectorOffsets(pub(in crate::task) ConnectorOffsetStore);
 
 impl OffsetReader for ConnectorOffsets {
     fn offset<'a>(
         &'a self,
         partition: &'a SourceMap,
     ) -> LocalFuture<'a, Result<Option<SourceMap>, ConnectError>> {
-        Box::pin(async move { Ok(self.store.get(&self.connector, partition)) })
+        Box::pin(async move {
+            let found = self.0.get(partition).await;
+            found.map_err(|error| {
+                let kind = match error.is_retriable() {
+                    true => crate::api::ErrorKind::Retriable,
+                    false => crate::api::ErrorKind::Connect,
+                };
+                ConnectError::new(kind, "Failed to fetch offsets.").with_source(error)
+            })
+        })
     }
 }
 
@@ -198,10 +206,7 @@ impl Runner {
         let context = SourceTaskContext {
             connector: Rc::clone(&self.parts.connector),
             task: self.parts.number,
-            offsets: Rc::new(ConnectorOffsets {
-                connector: Rc::clone(&self.parts.connector),
-                store: self.parts.offsets.clone(),
-            }),
+            offsets: Rc::new(ConnectorOffsets(self.parts.offsets.clone())),
             preview: false,
         };
         self.parts.metrics.enter(Stage::Start, Instant::now());
@@ -773,7 +778,7 @@ impl Runner {
         let entries = offsets
             .iter()
             .map(|(partition, offset)| (&**partition, Some(offset)));
-        match self.parts.offsets.put(&self.parts.connector, entries) {
+        match self.parts.offsets.put(entries) {
             Ok(()) => self.dirty = true,
             Err(error) => {
                 self.parts.metrics.commit_failed(Instant::now());
@@ -904,7 +909,7 @@ fn tracked<'a>(
     })
 }
 
-async fn flush_store(store: &OffsetStore, limit: Duration) -> bool {
+async fn flush_store(store: &ConnectorOffsetStore, limit: Duration) -> bool {
     match shard::timeout(limit, store.flush()).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {

@@ -15,6 +15,7 @@ use crate::config::clients::{task_admin, task_consumer};
 use crate::config::connector::{ConnectorConfig, KindConfig, SinkTopics};
 use crate::plugins::{ConnectorPlugin, TaskFactory};
 use crate::shard;
+use crate::storage::WriteGate;
 use crate::task::conversion::{SinkConversion, SourceConversion};
 use crate::task::plan::Plan;
 use crate::task::preview::{OffsetSpan, SinkPreview, SourcePreview, Trace, Traced, watched};
@@ -160,7 +161,8 @@ impl Build<'_> {
             ))
         })?;
         let task = expand(self.shared, finish(self.raw, first, plugin.task_class)).await?;
-        let offsets = self.shared.offsets.clone();
+        let (name, gate) = (&self.connector.name, WriteGate::default());
+        let offsets = self.shared.offsets.connector(name, self.config, gate)?;
         preview.start(&self.connector.name, offsets, &task).await
     }
 

@@ -1,6 +1,5 @@
 //! File descriptors that run out and come back.
 
-use std::fs;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -10,11 +9,6 @@ use super::{Target, raise_open_files};
 use crate::common::{PATIENCE, wait_until};
 
 impl Target {
-    fn open_files(&self) -> u64 {
-        let dir = format!("/proc/{}/fd", self.ringmain.process().pid());
-        fs::read_dir(dir).unwrap().count() as u64
-    }
-
     /// How many files the worker may open from now on.
     fn limit_open_files(&self, current: u64) {
         let pid = Pid::from_raw(self.ringmain.process().pid());

@@ -3,8 +3,10 @@
 
 mod exhaustion;
 mod floods;
+mod pipelines;
 mod smuggling;
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +74,18 @@ impl Target {
         }
     }
 
+    /// Files that the worker has open.
+    fn open_files(&self) -> u64 {
+        let dir = format!("/proc/{}/fd", self.ringmain.process().pid());
+        fs::read_dir(dir).unwrap().count() as u64
+    }
+
+    /// By how much its resident memory has grown, in bytes.
+    fn resident_added(&self) -> u64 {
+        let now = self.ringmain.process().resident_bytes();
+        now.saturating_sub(self.resident_before)
+    }
+
     fn connect(&self) -> io::Result<TcpStream> {
         let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -107,10 +121,12 @@ impl Target {
         let peak = self.ringmain.process().peak_resident_bytes();
         let added = peak.saturating_sub(self.resident_before);
         eprintln!(
-            "{what}: {} good requests, the slowest {worst:?} (the machine lags {lag:?}); {} MiB more \
-             memory at most",
+            "{what}: {} good requests, the slowest {worst:?} (the machine lags {lag:?}); resident memory: \
+             {} MiB before, {} MiB more at most, {} MiB more at the end",
             answers.len(),
-            added >> 20
+            self.resident_before >> 20,
+            added >> 20,
+            self.resident_added() >> 20
         );
         assert!(
             answers.len() > 3,

@@ -19,6 +19,7 @@ pub(crate) mod oracle;
 pub(crate) mod pipeline;
 pub(crate) mod registry;
 pub(crate) mod ringmain;
+pub(crate) mod small_disk;
 pub(crate) mod tools;
 
 pub(crate) use kafka::{Kafka, kafka};

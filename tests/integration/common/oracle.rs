@@ -28,32 +28,59 @@ impl ConnectOracle {
 
     /// As [`ConnectOracle::start`], by a `java` with options or jars of its own.
     pub(crate) fn start_as(
-        mut java: Command,
+        java: Command,
         kafka: &Kafka,
         worker: &Properties,
         connectors: &[Properties],
     ) -> Self {
         let dir = scratch_dir("oracle");
+        let mut worker = worker.clone();
+        if worker.get("offset.storage.file.filename").is_none() {
+            let offsets = dir.path().join("connect.offsets");
+            worker = worker.set("offset.storage.file.filename", offsets.display());
+        }
+        let write = |(index, connector): (usize, &Properties)| {
+            connector.write(&dir.path().join(format!("connector-{index}.properties")))
+        };
+        let files: Vec<PathBuf> = connectors.iter().enumerate().map(write).collect();
+        let main = "org.apache.kafka.connect.cli.ConnectStandalone";
+        let oracle = Self::launch(java, kafka, main, &worker, &files, dir);
+        for connector in connectors {
+            oracle.wait_until_running(connector.get("name").unwrap());
+        }
+        oracle
+    }
+
+    /// Starts a member of a cluster and waits until it answers. The settings have `group.id` and the topics.
+    pub(crate) fn start_distributed(kafka: &Kafka, worker: &Properties) -> Self {
+        let main = "org.apache.kafka.connect.cli.ConnectDistributed";
+        let dir = scratch_dir("oracle-distributed");
+        Self::launch(kafka.java(256, "INFO"), kafka, main, worker, &[], dir)
+    }
+
+    /// Starts a worker and waits until it answers.
+    fn launch(
+        mut java: Command,
+        kafka: &Kafka,
+        main: &str,
+        worker: &Properties,
+        connectors: &[PathBuf],
+        dir: TempDir,
+    ) -> Self {
         let port = free_port();
         let own = kafka.plugin_path().display().to_string();
         let plugin_path = match worker.get("plugin.path") {
             Some(more) => format!("{own},{more}"),
             None => own,
         };
-        let mut worker = worker
+        let worker = worker
             .clone()
             .set("plugin.path", plugin_path)
             .set("plugin.discovery", "service_load")
             .set("listeners", format!("http://127.0.0.1:{port}"));
-        if worker.get("offset.storage.file.filename").is_none() {
-            let offsets = dir.path().join("connect.offsets");
-            worker = worker.set("offset.storage.file.filename", offsets.display());
-        }
-        java.arg("org.apache.kafka.connect.cli.ConnectStandalone")
-            .arg(worker.write(&dir.path().join("worker.properties")));
-        for (index, connector) in connectors.iter().enumerate() {
-            java.arg(connector.write(&dir.path().join(format!("connector-{index}.properties"))));
-        }
+        java.arg(main)
+            .arg(worker.write(&dir.path().join("worker.properties")))
+            .args(connectors);
         let process = Process::spawn("oracle", java, dir.path());
         let oracle = Self { process, port, dir };
         wait_until("Apache's Connect to answer", PATIENCE, || {
@@ -65,10 +92,12 @@ impl ConnectOracle {
             http::try_request("GET", &oracle.url("/health"), None)
                 .is_ok_and(|answer| matches!(answer.status, 200 | 401))
         });
-        for connector in connectors {
-            oracle.wait_until_running(connector.get("name").unwrap());
-        }
         oracle
+    }
+
+    /// The file that it was started with.
+    pub(crate) fn worker_file(&self) -> PathBuf {
+        self.dir.path().join("worker.properties")
     }
 
     /// Creates a connector by REST and waits until all its tasks run.
@@ -92,7 +121,8 @@ impl ConnectOracle {
         )
     }
 
-    fn put(&self, connector: &Properties) -> String {
+    /// Creates a connector by REST and does not wait.
+    pub(crate) fn put(&self, connector: &Properties) -> String {
         let name = connector.get("name").unwrap();
         let config: serde_json::Map<String, serde_json::Value> = connector
             .iter()

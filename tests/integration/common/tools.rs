@@ -205,6 +205,19 @@ impl Kafka {
         command
     }
 
+    /// `kafka-topics --delete`.
+    pub(crate) fn delete_topic(&self, bootstrap: &str, topic: &str) {
+        let mut tool = self.tool("org.apache.kafka.tools.TopicCommand");
+        tool.args([
+            "--bootstrap-server",
+            bootstrap,
+            "--delete",
+            "--topic",
+            topic,
+        ]);
+        self.run_tool("topics", tool, b"");
+    }
+
     /// Runs a tool to its end and gives its standard output.
     fn run_tool(&self, name: &str, tool: Command, input: &[u8]) -> String {
         Self::ended_tool(name, tool, input).0

@@ -6,9 +6,11 @@ use std::process::Stdio;
 
 use serde_json::Value as Json;
 
-/// One answer per question, in order.
-pub(crate) fn ask(kafka: &testbed::Kafka, questions: &[Json]) -> Vec<Json> {
-    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/DifferentialOracle.java");
+/// One answer per question, in order, by a program in `tests/oracle`.
+pub(crate) fn ask(kafka: &testbed::Kafka, program: &str, questions: &[Json]) -> Vec<Json> {
+    let oracle = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/oracle")
+        .join(program);
     let mut java = kafka
         .java(512, "OFF")
         .args(["-Duser.language=en", "-Duser.country=US"])

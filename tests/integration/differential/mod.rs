@@ -12,7 +12,7 @@ mod chains;
 mod converters;
 pub(crate) mod encode;
 pub(crate) mod generate;
-mod java;
+pub(crate) mod java;
 mod steps;
 mod texts;
 
@@ -90,7 +90,7 @@ fn with_deep_stack(make: impl FnOnce() -> Vec<Case> + Send + 'static) -> Vec<Cas
 /// an error on both sides.
 fn compare(kafka: &testbed::Kafka, cases: Vec<Case>, least: usize) {
     let questions: Vec<Json> = cases.iter().map(|case| case.question.clone()).collect();
-    let answers = java::ask(kafka, &questions);
+    let answers = java::ask(kafka, "DifferentialOracle.java", &questions);
     assert_eq!(answers.len(), cases.len(), "an answer per question");
     let mut differing = Vec::new();
     let mut failed = 0;
@@ -126,7 +126,7 @@ fn compare(kafka: &testbed::Kafka, cases: Vec<Case>, least: usize) {
 }
 
 /// Both answers from shortly before the first difference on: they can be long.
-fn around_difference(apache: &str, ours: &str) -> (String, String) {
+pub(crate) fn around_difference(apache: &str, ours: &str) -> (String, String) {
     let mut pairs = apache.chars().zip(ours.chars());
     let same = pairs.position(|(apache, ours)| apache != ours).unwrap_or(0);
     let part = |text: &str| {

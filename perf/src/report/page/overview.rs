@@ -4,9 +4,10 @@ use maud::{Markup, html};
 
 use super::{anchor, cells};
 use crate::report::OURS;
-use crate::report::aims::{BROKER_BOUND_RULE, Outcome, Verdict};
+use crate::report::aims::{Aim, BROKER_BOUND_RULE, Outcome, Verdict};
 use crate::report::comparison::Leader;
 use crate::report::numbers::{digits, times};
+use crate::report::spread::Spread;
 use crate::report::summary::{Beside, Measure, Scenario, Summary};
 
 pub(super) fn render(summary: &Summary<'_>) -> Markup {
@@ -67,7 +68,7 @@ fn aims(summary: &Summary<'_>) -> Markup {
         }
         div class="scroll" {
             table {
-                thead { tr { th { "Scenario" } th { "Aim" } th { "Ratio" } th { "Verdict" } th { "Ringmain" } th { "Peer" } } }
+                thead { tr { th { "Scenario" } th { "Aim" } th { "Measured" } th { "Verdict" } th { "Ringmain" } th { "Peer" } } }
                 tbody {
                     @for (index, scenario) in summary.scenarios.iter().enumerate() {
                         @for (place, verdict) in scenario.verdicts.iter().enumerate() {
@@ -93,21 +94,41 @@ fn name(index: usize, scenario: &Scenario<'_>, rows: usize) -> Markup {
 
 /// The verdict comes before the figures, to be in sight on a phone.
 fn verdict_cells(summary: &Summary<'_>, verdict: &Verdict<'_>) -> Markup {
-    let peer = summary.title(verdict.peer);
-    let median = |of: fn(&Beside) -> f64| {
-        let beside = verdict.beside.as_ref();
-        beside.map_or_else(
-            || "—".to_owned(),
-            |beside| beside.figure.unit.show(of(beside)),
-        )
+    let none = || "—".to_owned();
+    let (asked, measured, ours, peer) = match verdict.aim {
+        Aim::Beside {
+            peer,
+            least,
+            beside,
+        } => {
+            let median = |of: fn(&Beside) -> f64| {
+                let beside = beside.as_ref();
+                beside.map_or_else(none, |beside| beside.figure.unit.show(of(beside)))
+            };
+            (
+                format!("≥ {} beside {}", times(least), summary.title(peer)),
+                beside.map_or_else(none, |beside| times(beside.comparison.ratio)),
+                median(|beside| beside.ours.median),
+                median(|beside| beside.peer.median),
+            )
+        }
+        Aim::AtMost { figure, most, ours } => {
+            let show =
+                |of: fn(Spread) -> f64| ours.map_or_else(none, |ours| figure.unit.show(of(ours)));
+            (
+                format!("≤ {} in every round", figure.unit.show(most)),
+                show(|ours| ours.most),
+                show(|ours| ours.median),
+                none(),
+            )
+        }
     };
-    let ratio = verdict.beside.map(|beside| times(beside.comparison.ratio));
     html! {
-        td { (verdict.what) span class="range" { "≥ " (times(verdict.aim)) " beside " (peer) } }
-        td { strong { (ratio.as_deref().unwrap_or("—")) } }
+        td { (verdict.what) span class="range" { (asked) } }
+        td { strong { (measured) } }
         td { (cells::verdict(verdict.outcome)) }
-        td { (median(|beside| beside.ours.median)) }
-        td { (median(|beside| beside.peer.median)) }
+        td { (ours) }
+        td { (peer) }
     }
 }
 

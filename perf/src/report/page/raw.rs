@@ -99,7 +99,7 @@ fn run_body(run: &Run) -> Markup {
             pre { code { (text) } }
         }
         (numbers(run))
-        (spans(run))
+        @if run.cluster.is_none() { (spans(run)) }
         (samples(run))
     }
 }

@@ -55,6 +55,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Latency => "at a fixed rate",
         Kind::Idle => "at rest",
         Kind::StartUp => "starting up",
+        Kind::Cluster => "workers that share connectors",
     }
 }
 
@@ -117,6 +118,10 @@ fn plots(scenario: &Scenario<'_>) -> Markup {
         plain(Key::IdleCpu, "CPU at rest, of one CPU"),
         plain(Key::FirstAnswer, "Start to first REST answer").filter(|_| starting),
         plain(Key::Create, "Creating all connectors"),
+        plain(Key::CreateToRunning, "First request to all RUNNING"),
+        plain(Key::KillToRunning, "SIGKILL to all RUNNING elsewhere"),
+        plain(Key::JoinToRunning, "Joining to all RUNNING"),
+        plain(Key::PauseMax, "Longest pause of a task that moved"),
         latency(scenario),
         memory(scenario),
     ]

@@ -3,13 +3,12 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::HeartbeatRequest;
-
-use super::{Identity, Phase, wait};
+use super::{Phase, wait};
 use crate::clients::ClientError;
+use crate::kafka::cluster::Purpose;
 use crate::kafka::consumer::core::Core;
-use crate::kafka::errors::{check, code};
-use crate::kafka::protocol::text;
+use crate::kafka::errors::code;
+use crate::kafka::group::Identity;
 
 /// Heartbeats at `heartbeat.interval.ms` for as long as the consumer lives.
 pub(super) async fn run(core: Rc<Core>) {
@@ -82,17 +81,8 @@ async fn beat(core: &Core) -> Duration {
 }
 
 async fn send(core: &Core, identity: &Identity) -> Result<(), ClientError> {
-    let group = core.group_id()?;
-    let connection = core.coordinator().await?;
-    let request = HeartbeatRequest::default()
-        .with_group_id(text(group).into())
-        .with_generation_id(identity.generation)
-        .with_member_id(text(&identity.member_id))
-        .with_group_instance_id(core.config.group_instance_id.as_deref().map(text));
     let config = &core.config;
     let limit = config.common.request_timeout.min(config.session_timeout);
-    let response = connection.call(request, limit).await?;
-    check(response.error_code, || {
-        format!("heartbeat to group {group}")
-    })
+    let calls = core.group_calls()?;
+    calls.heartbeat(identity, Purpose::Coordinator, limit).await
 }

@@ -5,12 +5,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
-use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
-use kafka_protocol::messages::{
-    JoinGroupRequest, JoinGroupResponse, SyncGroupRequest, SyncGroupResponse,
-};
+use kafka_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
 
 use super::assignor::{self, Member, PartitionCounts};
 use super::wire::{SubscriptionData, decode_assignment, encode_assignment};
@@ -19,14 +15,11 @@ use crate::api::TopicPartition;
 use crate::clients::{ClientError, GroupAssignor, Subscription};
 use crate::kafka::consumer::core::Core;
 use crate::kafka::errors::{check, code};
-use crate::kafka::protocol::text;
+use crate::kafka::group::{JoinTerms, Remedy, SyncTerms, remedy};
 use crate::shard;
 
 /// `protocol.type` of consumers.
 const PROTOCOL_TYPE: &str = "consumer";
-/// JoinGroup is answered when all members have joined or `max.poll.interval.ms` is over, and then some.
-const JOIN_SLACK: Duration = Duration::from_secs(5);
-
 /// A topic that is missing is looked for this often.
 const MISSING_TOPIC_RETRY: Duration = Duration::from_secs(1);
 
@@ -337,35 +330,20 @@ fn note(core: &Core, error: ClientError) -> Setback {
 
 async fn join(core: &Core) -> Result<JoinGroupResponse, ClientError> {
     let config = &core.config;
-    let membership = &core.membership;
-    let group = core.group_id()?;
-    let connection = core.coordinator().await?;
-    let version = connection.version_for::<JoinGroupRequest>()?;
-    let identity = membership.identity();
-    let request = JoinGroupRequest::default()
-        .with_group_id(text(group).into())
-        .with_session_timeout_ms(millis(config.session_timeout))
-        .with_rebalance_timeout_ms(millis(config.max_poll_interval))
-        .with_member_id(text(&identity.member_id))
-        .with_group_instance_id(config.group_instance_id.as_deref().map(text))
-        .with_protocol_type(text(PROTOCOL_TYPE))
-        .with_protocols(protocols(core));
-    // Reasons came with KIP-800.
-    let request = match version {
-        8.. => request.with_reason(Some(text(*membership.reason.borrow()))),
-        _ => request,
+    let reason = *core.membership.reason.borrow();
+    let terms = JoinTerms {
+        protocol_type: PROTOCOL_TYPE,
+        protocols: protocols(core),
+        session_timeout: config.session_timeout,
+        rebalance_timeout: config.max_poll_interval,
+        reason,
     };
-    let rebalance = config.max_poll_interval.saturating_add(JOIN_SLACK);
-    let limit = config.common.request_timeout.max(rebalance);
-    connection.call_version(request, version, limit).await
-}
-
-fn millis(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+    let identity = core.membership.identity();
+    core.group_calls()?.join(&identity, terms).await
 }
 
 /// One entry per assignor, in order of preference.
-fn protocols(core: &Core) -> Vec<JoinGroupRequestProtocol> {
+fn protocols(core: &Core) -> Vec<(&'static str, Bytes)> {
     let membership = &core.membership;
     let generation = membership.identity().generation;
     let list = core.config.assignors.iter().map(|assignor| {
@@ -382,9 +360,7 @@ fn protocols(core: &Core) -> Vec<JoinGroupRequestProtocol> {
             generation: (generation != NO_GENERATION).then_some(generation),
             rack: core.config.client_rack.clone(),
         };
-        JoinGroupRequestProtocol::default()
-            .with_name(text(assignor::name(*assignor)))
-            .with_metadata(data.encode())
+        (assignor::name(*assignor), data.encode())
     });
     list.collect()
 }
@@ -395,25 +371,22 @@ fn take_join_error(core: &Core, joined: &JoinGroupResponse) -> Result<Option<Set
     let Err(error) = check(joined.error_code, || "joining the group".to_owned()) else {
         return Ok(None);
     };
-    let again = match joined.error_code {
-        code::MEMBER_ID_REQUIRED => {
+    let again = match remedy(&error) {
+        Remedy::TakeMemberId => {
             membership.identity.borrow_mut().member_id = joined.member_id.to_string();
             membership.rejoin.set(true);
             Setback::Again
         }
-        code::UNKNOWN_MEMBER_ID => {
+        Remedy::ForgetMember => {
             membership.reset(true, "the coordinator does not know this member");
             Setback::Again
         }
-        code::ILLEGAL_GENERATION => {
+        Remedy::ForgetGeneration => {
             membership.reset(false, "the generation is over");
             Setback::Again
         }
-        code::REBALANCE_IN_PROGRESS => Setback::Later(error),
-        _ => {
-            core.note_coordinator(&error);
-            setback(error)
-        }
+        Remedy::Rejoin => Setback::Later(error),
+        Remedy::Later | Remedy::GiveUp => note(core, error),
     };
     Ok(Some(again))
 }
@@ -424,20 +397,17 @@ fn take_sync_error(core: &Core, synced: &SyncGroupResponse) -> Result<(), Setbac
         return Ok(());
     };
     membership.rejoin.set(true);
-    Err(match synced.error_code {
-        code::REBALANCE_IN_PROGRESS => Setback::Again,
-        code::UNKNOWN_MEMBER_ID => {
+    Err(match remedy(&error) {
+        Remedy::Rejoin => Setback::Again,
+        Remedy::ForgetMember => {
             membership.reset(true, "the coordinator does not know this member");
             Setback::Again
         }
-        code::ILLEGAL_GENERATION => {
+        Remedy::ForgetGeneration => {
             membership.reset(false, "the generation is over");
             Setback::Again
         }
-        _ => {
-            core.note_coordinator(&error);
-            setback(error)
-        }
+        Remedy::TakeMemberId | Remedy::Later | Remedy::GiveUp => note(core, error),
     })
 }
 
@@ -463,29 +433,16 @@ fn chosen(core: &Core, joined: &JoinGroupResponse) -> Result<GroupAssignor, Setb
 async fn sync(
     core: &Core,
     assignor: GroupAssignor,
-    assignments: Vec<SyncGroupRequestAssignment>,
+    assignments: Vec<(String, Bytes)>,
 ) -> Result<SyncGroupResponse, ClientError> {
-    let config = &core.config;
-    let group = core.group_id()?;
-    let connection = core.coordinator().await?;
-    let version = connection.version_for::<SyncGroupRequest>()?;
-    let identity = core.membership.identity();
-    let request = SyncGroupRequest::default()
-        .with_group_id(text(group).into())
-        .with_generation_id(identity.generation)
-        .with_member_id(text(&identity.member_id))
-        .with_group_instance_id(config.group_instance_id.as_deref().map(text))
-        .with_assignments(assignments);
-    let request = match version {
-        5.. => request
-            .with_protocol_type(Some(text(PROTOCOL_TYPE)))
-            .with_protocol_name(Some(text(assignor::name(assignor)))),
-        _ => request,
+    let terms = SyncTerms {
+        protocol_type: PROTOCOL_TYPE,
+        protocol: assignor::name(assignor),
+        assignments,
+        rebalance_timeout: core.config.max_poll_interval,
     };
-    // The leader may take its time.
-    let rebalance = config.max_poll_interval.saturating_add(JOIN_SLACK);
-    let limit = config.common.request_timeout.max(rebalance);
-    connection.call_version(request, version, limit).await
+    let identity = core.membership.identity();
+    core.group_calls()?.sync(&identity, terms).await
 }
 
 /// The leader's work: an assignment for every member.
@@ -493,7 +450,7 @@ async fn lead(
     core: &Core,
     assignor: GroupAssignor,
     joined: &JoinGroupResponse,
-) -> Result<Vec<SyncGroupRequestAssignment>, Setback> {
+) -> Result<Vec<(String, Bytes)>, Setback> {
     let members: Vec<Member> = joined.members.iter().map(member).collect();
     let topics: BTreeSet<String> = members
         .iter()
@@ -517,11 +474,7 @@ async fn lead(
         assigned = members
             .iter()
             .zip(&lists)
-            .map(|(member, list)| {
-                SyncGroupRequestAssignment::default()
-                    .with_member_id(text(&member.id))
-                    .with_assignment(encode_assignment(list))
-            })
+            .map(|(member, list)| (member.id.clone(), encode_assignment(list)))
             .collect();
     }
     *core.membership.led.borrow_mut() = Some(counts);

@@ -30,28 +30,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::LeaveGroupRequest;
-use kafka_protocol::messages::leave_group_request::MemberIdentity;
-
 use self::assignor::PartitionCounts;
 use super::core::Core;
 use crate::api::TopicPartition;
 use crate::clients::{ClientError, ConsumerConfig, GroupAssignor, Polled, Subscription};
 use crate::kafka::errors::code;
-use crate::kafka::protocol::text;
+use crate::kafka::group::{Identity, NO_GENERATION};
 use crate::shard::{self, Notify};
-
-/// `generation.id` of a consumer that is no member.
-const NO_GENERATION: i32 = -1;
-
-/// As whom to talk to the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// Empty before the first join.
-    pub(super) member_id: String,
-    /// −1 outside of a generation.
-    pub(super) generation: i32,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -121,10 +106,7 @@ impl Membership {
             subscription: RefCell::default(),
             topics: RefCell::default(),
             phase: Cell::new(Phase::Unjoined),
-            identity: RefCell::new(Identity {
-                member_id: String::new(),
-                generation: NO_GENERATION,
-            }),
+            identity: RefCell::new(Identity::nobody()),
             owned: RefCell::default(),
             led: RefCell::default(),
             rejoin: Cell::new(true),
@@ -370,23 +352,7 @@ impl Membership {
 }
 
 async fn leave_group(core: &Core, identity: &Identity, reason: &str) -> Result<(), ClientError> {
-    let group = core.group_id()?;
-    let connection = core.coordinator().await?;
-    let version = connection.version_for::<LeaveGroupRequest>()?;
-    let member = MemberIdentity::default().with_member_id(text(&identity.member_id));
-    // Reasons came with KIP-800.
-    let member = match version {
-        5.. => member.with_reason(Some(text(reason))),
-        _ => member,
-    };
-    let request = LeaveGroupRequest::default().with_group_id(text(group).into());
-    let request = match version {
-        3.. => request.with_members(vec![member]),
-        _ => request.with_member_id(text(&identity.member_id)),
-    };
-    let limit = core.config.common.request_timeout;
-    let response = connection.call_version(request, version, limit).await?;
-    crate::kafka::errors::check(response.error_code, || format!("leaving group {group}"))
+    core.group_calls()?.leave(identity, reason).await
 }
 
 /// Waits for news of the membership, at the latest until `at`.

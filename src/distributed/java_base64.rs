@@ -5,7 +5,7 @@
 ///
 /// # Errors
 /// Java's text of what is wrong.
-pub(super) fn decode(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>, String> {
     let bytes = text.as_bytes();
     if bytes.len() == 1 {
         return Err("Input byte[] should at least have 2 bytes for base64 bytes".to_owned());

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::entities::TaskRestarts;
 use crate::config::connector::{RestartPolicy, RestartWhen};
-use crate::herder::entities::TaskRestarts;
 
 /// Most reasons that are counted one by one.
 const REASONS_MAX: usize = 16;
@@ -14,7 +14,7 @@ const TEXT_MAX: usize = 300;
 
 /// What is known of a task's restarts.
 #[derive(Debug, Default)]
-pub(super) struct Restarts {
+pub(in crate::herder) struct Restarts {
     /// Without a long enough run in between.
     in_row: u32,
     by_reason: Vec<(String, u64)>,
@@ -27,17 +27,17 @@ pub(super) struct Restarts {
 
 impl Restarts {
     /// The task runs.
-    pub(super) fn ran(&mut self, now: Instant) {
+    pub(in crate::herder) fn ran(&mut self, now: Instant) {
         self.running_since.get_or_insert(now);
     }
 
     /// The error that comes next may pass.
-    pub(super) fn is_transient(&mut self) {
+    pub(in crate::herder) fn is_transient(&mut self) {
         self.is_transient = true;
     }
 
     /// The task has failed.
-    pub(super) fn failed(&mut self, policy: RestartPolicy, trace: &str, now: Instant) {
+    pub(in crate::herder) fn failed(&mut self, policy: RestartPolicy, trace: &str, now: Instant) {
         let transient = std::mem::take(&mut self.is_transient);
         let ran = self.running_since.take();
         let long = policy.backoff_max.max(LONG_RUN);
@@ -57,19 +57,19 @@ impl Restarts {
     }
 
     /// When the task is started again.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(in crate::herder) fn due(&self) -> Option<Instant> {
         self.due
     }
 
     /// It is started, by the policy or by somebody who asked for it.
-    pub(super) fn cancel(&mut self) {
+    pub(in crate::herder) fn cancel(&mut self) {
         self.due = None;
         self.running_since = None;
         self.is_transient = false;
     }
 
     /// It is started by the policy: counts that and gives the reason.
-    pub(super) fn begin(&mut self) -> String {
+    pub(in crate::herder) fn begin(&mut self) -> String {
         self.cancel();
         self.in_row = self.in_row.saturating_add(1);
         let reason = self.last_reason.clone().unwrap_or_default();
@@ -93,12 +93,12 @@ impl Restarts {
     }
 
     /// How often, by the class of the error.
-    pub(super) fn by_reason(&self) -> Vec<(String, u64)> {
+    pub(in crate::herder) fn by_reason(&self) -> Vec<(String, u64)> {
         self.by_reason.clone()
     }
 
     /// For the status; `None` when there was and will be none.
-    pub(super) fn shown(&self) -> Option<Box<TaskRestarts>> {
+    pub(in crate::herder) fn shown(&self) -> Option<Box<TaskRestarts>> {
         let count = self.by_reason.iter().map(|(_, count)| count).sum();
         if count == 0 && self.due.is_none() {
             return None;

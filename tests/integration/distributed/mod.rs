@@ -1,0 +1,7 @@
+//! Distributed mode on real brokers: workers of ours, alone and together with Apache's.
+
+mod bounce;
+mod faults;
+mod group;
+mod lifecycle;
+mod mixed;
