@@ -2,23 +2,23 @@
 //!
 //! The [`Worker`] belongs to the herder's thread: it picks shards, starts instances there, and keeps
 //! their counters. Everything that can take time (files of config providers, connector code, clients)
-//! happens on the shard, behind the fence of [`instance`]. An instance is placed on the shard that holds
-//! the fewest and stays there.
+//! happens on the shard, behind the fence of [`instance`]. An instance is placed on the shard that does
+//! the least ([`placement`]) and stays there.
 
 mod activity;
 mod connector;
 mod instance;
 mod log;
 mod offsets;
+mod placement;
 pub mod preview;
 pub mod records;
 mod registry;
 mod sources;
 mod task;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use activity::Ongoing;
 pub use instance::{ConnectorTaskId, EventSink, Instance, InstanceEvent, InstanceId, WorkerEvent};
@@ -28,12 +28,13 @@ pub use registry::{MetricsRegistry, StartsReading, TaskOfWorker, WorkerReading};
 pub use task::TaskToStart;
 
 use self::activity::Activity;
+use self::placement::Placement;
 use crate::api::{ConfigMap, ConnectorKind};
 use crate::clients::Lease;
 use crate::config::WorkerConfig;
 use crate::config::provider::Providers;
 use crate::plugins::Plugins;
-use crate::shard::{ShardHandle, Shards};
+use crate::shard::{ShardHandle, ShardLoad, Shards};
 use crate::storage::{ActiveTopics, OffsetBackingStore, WriteGate};
 use crate::task::InstanceState;
 use crate::task::control::{Wish, control};
@@ -60,22 +61,12 @@ pub struct WorkerShared {
     pub lease: Lease,
 }
 
-/// Where an instance runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    shard: usize,
-    /// A task, which moves records, or a connector, which hardly does anything.
-    is_task: bool,
-    /// Whether it is known how its start went.
-    is_started: bool,
-}
-
 /// Starts and cancels instances.
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<WorkerShared>,
     shards: Option<Shards>,
-    placed: BTreeMap<InstanceId, Place>,
+    placement: Placement,
     metrics: MetricsRegistry,
 }
 
@@ -85,8 +76,8 @@ impl Worker {
         metrics.set_shards(shards.loads());
         Self {
             shared,
+            placement: Placement::new(shards.handles().len(), Instant::now()),
             shards: Some(shards),
-            placed: BTreeMap::new(),
             metrics,
         }
     }
@@ -205,7 +196,7 @@ impl Worker {
     /// # Errors
     /// No shard takes it; `done` is not called.
     pub fn offsets(
-        &self,
+        &mut self,
         job: OffsetsJob,
         done: impl FnOnce(Result<OffsetsAnswer, OffsetsError>) + Send + 'static,
     ) -> Result<(), OffsetsError> {
@@ -227,25 +218,25 @@ impl Worker {
 
     /// An instance told its state: counts starts, and the time in each state.
     pub fn state_of(&mut self, instance: InstanceId, state: &InstanceState) {
-        let Some(place) = self.placed.get_mut(&instance) else {
+        if !self.placement.has(instance) {
             return;
-        };
+        }
         let succeeded = match state {
             InstanceState::Running => Some(true),
             InstanceState::Failed(_) => Some(false),
             InstanceState::Paused | InstanceState::Stopped => None,
         };
         if let Some(succeeded) = succeeded
-            && !std::mem::replace(&mut place.is_started, true)
+            && let Some(is_task) = self.placement.started(instance)
         {
-            self.metrics.start_ended(place.is_task, succeeded);
+            self.metrics.start_ended(is_task, succeeded);
         }
         self.metrics.state_of(instance, state);
     }
 
     /// An instance has ended: its place is free.
     pub fn ended(&mut self, instance: InstanceId) {
-        self.placed.remove(&instance);
+        self.placement.remove(instance);
         self.metrics.ended(instance);
     }
 
@@ -264,41 +255,23 @@ impl Worker {
         }
     }
 
-    /// The shard with the fewest instances of the kind.
-    fn least_loaded(&self, is_task: bool) -> ShardHandle {
-        let handles = self.shards.as_ref().map_or(&[][..], Shards::handles);
-        let load = |shard: &&ShardHandle| load(self.placed.values(), shard.index, is_task);
-        let shard = handles.iter().min_by_key(load).cloned();
+    /// The shard that has the least to do.
+    fn least_loaded(&mut self, is_task: bool) -> ShardHandle {
+        let Some(shards) = &self.shards else {
+            return ShardHandle::closed();
+        };
+        let cpu_times = shards.loads().iter().map(ShardLoad::cpu_time);
+        self.placement.measure(Instant::now(), cpu_times);
+        let best = self.placement.best(is_task);
+        let shard = best.and_then(|best| shards.handles().get(best).cloned());
         shard.unwrap_or_else(ShardHandle::closed)
     }
 
     fn place(&mut self, instance: InstanceId, is_task: bool) -> ShardHandle {
         let shard = self.least_loaded(is_task);
-        let place = Place {
-            shard: shard.index,
-            is_task,
-            is_started: false,
-        };
-        self.placed.insert(instance, place);
+        self.placement.put(instance, shard.index, is_task);
         shard
     }
-}
-
-/// Instances of the kind on a shard, then those of the other. Counted together, connectors with one task
-/// each would put all connectors on one of two shards and all tasks on the other.
-fn load<'a>(
-    placed: impl Iterator<Item = &'a Place>,
-    shard: usize,
-    is_task: bool,
-) -> (usize, usize) {
-    placed
-        .filter(|place| place.shard == shard)
-        .fold((0, 0), |(same, other), place| {
-            match place.is_task == is_task {
-                true => (same + 1, other),
-                false => (same, other + 1),
-            }
-        })
 }
 
 fn stuck(shard: &ShardHandle) -> String {
@@ -306,26 +279,4 @@ fn stuck(shard: &ShardHandle) -> String {
         "shard {} takes no more work: its mailbox is full or it has ended",
         shard.index
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tasks_of_many_connectors_spread_over_the_shards() {
-        let mut placed: Vec<Place> = Vec::new();
-        for is_task in [false, true].repeat(10) {
-            let shard = (0..4).min_by_key(|shard| load(placed.iter(), *shard, is_task));
-            placed.push(Place {
-                shard: shard.unwrap(),
-                is_task,
-                is_started: false,
-            });
-        }
-        for shard in 0..4 {
-            let (tasks, connectors) = load(placed.iter(), shard, true);
-            assert!((2..=3).contains(&tasks) && (2..=3).contains(&connectors));
-        }
-    }
 }
