@@ -235,7 +235,17 @@ impl Machine {
 
     /// Lets everything go on that can: the end of each input.
     pub(super) fn go_on(&mut self) {
+        self.work.unsettle_all();
+        self.advance();
+    }
+
+    /// As [`Self::go_on`], after an input that concerns no place of an instance, or those that were marked.
+    pub(super) fn advance(&mut self) {
+        let phase = self.group.phase;
         self.rebalance();
+        if self.group.phase != phase {
+            self.work.unsettle_all();
+        }
         self.process_restarts();
         self.reconcile();
         self.rotate_key();

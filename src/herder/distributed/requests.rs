@@ -386,6 +386,7 @@ impl Machine {
             && !stopped
         {
             slot.wanted = true;
+            self.work.unsettle_all();
         }
         Outcome::Now(Ok(Reply::Done))
     }

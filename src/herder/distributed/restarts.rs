@@ -41,6 +41,7 @@ impl Machine {
         if self.group.phase != Phase::Resolved || self.restarts.is_empty() {
             return;
         }
+        self.work.unsettle_all();
         for request in self.restarts.take() {
             self.carry_out_restart(&request);
         }

@@ -235,7 +235,7 @@ impl Machine {
             }
             _ => {}
         }
-        self.go_on();
+        self.advance();
     }
 
     /// Tries again what could not be written, where it still says something.

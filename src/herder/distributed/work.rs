@@ -1,7 +1,7 @@
 //! What runs on this worker: a place for each connector and task that it was given, and the rules by which
 //! instances start, stop and start again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,11 +82,20 @@ pub(super) struct Slot {
     pub(super) restarts: Restarts,
 }
 
+/// Which places have to be looked at. An instance's event concerns its own place alone: with hundreds of
+/// them, each of which tells three or four things when it stops, looking at all would be most of a rebalance.
+#[derive(Debug, Default)]
+struct Unsettled {
+    all: bool,
+    items: BTreeSet<Item>,
+}
+
 /// All places, and whose instances are.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub(super) slots: BTreeMap<Item, Slot>,
     pub(super) owners: HashMap<InstanceId, Item>,
+    unsettled: Unsettled,
     next_instance: u64,
 }
 
@@ -94,6 +103,20 @@ impl Work {
     /// Whether nothing runs.
     pub(super) fn is_still(&self) -> bool {
         self.slots.values().all(|slot| slot.live.is_none())
+    }
+
+    /// Every place has to be looked at.
+    pub(super) fn unsettle_all(&mut self) {
+        self.unsettled.all = true;
+    }
+
+    /// The places that have to be looked at, which then have been.
+    fn take_unsettled(&mut self) -> Vec<Item> {
+        let unsettled = std::mem::take(&mut self.unsettled);
+        match unsettled.all {
+            true => self.slots.keys().cloned().collect(),
+            false => unsettled.items.into_iter().collect(),
+        }
     }
 
     /// Places where something runs.
@@ -165,10 +188,9 @@ impl Machine {
         }
     }
 
-    /// Stops what is not to run, starts what is. Part of the end of each input.
+    /// Stops what is not to run, starts what is, where something has changed. Part of the end of each input.
     pub(super) fn reconcile(&mut self) {
-        let items: Vec<Item> = self.work.slots.keys().cloned().collect();
-        for item in items {
+        for item in self.work.take_unsettled() {
             self.reconcile_one(&item);
         }
     }
@@ -367,7 +389,8 @@ impl Machine {
             }
             InstanceEvent::Ended => self.ended(&item, instance),
         }
-        self.go_on();
+        self.work.unsettled.items.insert(item);
+        self.advance();
     }
 
     fn state_of(&mut self, item: &Item, state: InstanceState) {
