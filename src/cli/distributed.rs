@@ -118,6 +118,7 @@ fn boot(plugins: Plugins, file: WorkerFile, loggers: Arc<Loggers>) -> Result<Boo
         peers: peer_caller(Arc::clone(&peers), &distributed, &queue)?,
         loggers: Arc::clone(&loggers),
         active_topics,
+        metrics: metrics.clone(),
     };
     let me = (worker_id, listeners.url());
     let machine = machine_settings(me, &worker, &distributed, names)?;

@@ -5,6 +5,7 @@
 //! a reader stops nobody. Times are passed in. Names follow Kafka Connect's metrics (contract 11).
 
 mod latency;
+mod rebalance;
 mod requests;
 mod sampled;
 mod state;
@@ -12,8 +13,9 @@ mod task;
 mod watch;
 
 pub use latency::{LatencyReading, Stage};
+pub use rebalance::{GroupState, RebalanceReading, RebalanceTracker};
 pub use requests::{RequestReading, RequestTimes, request_times, requests};
-pub use sampled::{Frequency, StatReading, WindowConfig};
+pub use sampled::{Frequency, StatReading, Times, WindowConfig};
 pub use state::{RunState, StateTracker};
 pub use task::{TaskMetrics, TaskPlugins, TaskReading, TaskWindows};
 pub use watch::Stall;

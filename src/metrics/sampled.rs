@@ -238,15 +238,46 @@ impl Frequency {
 
     /// One more, `now` after the clock began.
     pub fn record(&self, succeeded: bool, now: Duration) {
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let now = millis(now);
         self.values.record(self.config, u64::from(succeeded), now);
     }
 
     /// What the window shows.
     pub fn read(&self, now: Duration) -> StatReading {
-        let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        self.values.read(self.config, now)
+        self.values.read(self.config, millis(now))
     }
+}
+
+/// How long something takes, seen through a window; for one thread.
+#[derive(Debug)]
+pub struct Times {
+    config: WindowConfig,
+    values: Sampled,
+}
+
+impl Times {
+    /// Nothing happened yet.
+    pub fn new(config: WindowConfig) -> Self {
+        Self {
+            config,
+            values: Sampled::new(config),
+        }
+    }
+
+    /// One more, `now` after the clock began.
+    pub fn record(&self, took: Duration, now: Duration) {
+        let (took, now) = (millis(took), millis(now));
+        self.values.record(self.config, took, now);
+    }
+
+    /// What the window shows, in milliseconds.
+    pub fn read(&self, now: Duration) -> StatReading {
+        self.values.read(self.config, millis(now))
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

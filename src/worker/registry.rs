@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use super::instance::{ConnectorTaskId, InstanceId};
 use crate::api::ConnectorKind;
 use crate::metrics::{
-    Frequency, RunState, Stall, StatReading, StateTracker, TaskMetrics, TaskReading, WindowConfig,
+    Frequency, GroupState, RebalanceReading, RebalanceTracker, RunState, Stall, StatReading,
+    StateTracker, TaskMetrics, TaskReading, WindowConfig,
 };
 use crate::shard::{BusyTime, ShardLoad};
 use crate::task::InstanceState;
@@ -36,6 +37,8 @@ struct Registered {
     live: BTreeMap<InstanceId, ConnectorTaskId>,
     connector_starts: Starts,
     task_starts: Starts,
+    /// Of a worker in a group.
+    group: Option<RebalanceTracker>,
 }
 
 #[derive(Debug)]
@@ -123,6 +126,8 @@ pub struct WorkerReading {
     pub connector_starts: StartsReading,
     /// Starts of tasks.
     pub task_starts: StartsReading,
+    /// Its place in the group of workers; `None` when it is in none by its mode.
+    pub group: Option<RebalanceReading>,
 }
 
 impl Default for MetricsRegistry {
@@ -144,6 +149,7 @@ impl MetricsRegistry {
                 live: BTreeMap::new(),
                 connector_starts: Starts::new(windows),
                 task_starts: Starts::new(windows),
+                group: None,
             }),
         }))
     }
@@ -161,6 +167,15 @@ impl MetricsRegistry {
     /// Time on the registry's clock.
     fn clock(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.0.started)
+    }
+
+    /// The worker's place in its group has changed.
+    pub fn group_changed(&self, state: GroupState) {
+        let now = self.clock(Instant::now());
+        match &mut self.lock().group {
+            Some(tracker) => tracker.change(state, now),
+            none => *none = Some(RebalanceTracker::new(self.0.windows, state, now)),
+        }
     }
 
     pub(super) fn set_shards(&self, shards: &[ShardLoad]) {
@@ -290,6 +305,7 @@ impl MetricsRegistry {
             shards: registered.shards.clone(),
             connector_starts: registered.connector_starts.read(clock),
             task_starts: registered.task_starts.read(clock),
+            group: registered.group.as_ref().map(|group| group.read(clock)),
         }
     }
 }

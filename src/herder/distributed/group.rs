@@ -25,6 +25,7 @@ use crate::distributed::protocol::{
     Assignment, ConnectProtocol, NO_ERROR, PluginClasses, WorkerState, append_barrier,
     append_holds_work, barrier, holds_work, metadata_request,
 };
+use crate::metrics::GroupState;
 
 /// How often a worker that can't read the config topic backs off before it gives up what it runs (Kafka:
 /// `BACKOFF_RETRIES`).
@@ -183,6 +184,20 @@ impl Group {
 }
 
 impl Machine {
+    /// The worker's place in its group, for its metrics.
+    pub fn group_state(&self) -> GroupState {
+        let group = &self.group;
+        let assigned = group.assigned.as_ref();
+        GroupState {
+            protocol: group.protocol.name(),
+            leader: group.leader.as_ref().map(|leader| Arc::clone(&leader.url)),
+            generation: group.generation,
+            is_rebalancing: !matches!(group.phase, Phase::Out | Phase::Resolved),
+            connectors: assigned.map_or(0, |work| work.connectors.len()),
+            tasks: assigned.map_or(0, |work| work.tasks.len()),
+        }
+    }
+
     pub(super) fn request_join(&mut self, reason: &'static str) {
         if self.ending == Ending::No && self.started.all() && !self.group.stays_away() {
             self.outputs

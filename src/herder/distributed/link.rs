@@ -14,8 +14,9 @@ use crate::cluster::{ClusterBusy, ClusterEvent, ClusterHandle, GroupNews, Outcom
 use crate::distributed::status_topic::{StatusDecoder, StatusRecord};
 use crate::herder::standalone::{self, Request, RequestId};
 use crate::logging::{Level, Loggers};
+use crate::metrics::GroupState;
 use crate::storage::ActiveTopics;
-use crate::worker::{InstanceEvent, InstanceId, OffsetsAnswer, OffsetsError};
+use crate::worker::{InstanceEvent, InstanceId, MetricsRegistry, OffsetsAnswer, OffsetsError};
 
 /// How long a step of a change of the config topic may take.
 const CONFIG_LIMIT: Duration = Duration::from_secs(30);
@@ -35,6 +36,8 @@ pub struct Connections {
     pub loggers: Arc<Loggers>,
     /// Topics that connectors use.
     pub active_topics: ActiveTopics,
+    /// Where the worker's place in its group is counted.
+    pub metrics: MetricsRegistry,
 }
 
 /// A machine with its connections.
@@ -50,6 +53,8 @@ pub(in crate::herder) struct Link {
     /// Reads what statuses say about topics.
     statuses: StatusDecoder,
     failure: Option<String>,
+    /// What was counted last of the worker's place in its group.
+    counted: Option<GroupState>,
 }
 
 fn now() -> Now {
@@ -98,6 +103,7 @@ impl Link {
             lead_round: 0,
             statuses: StatusDecoder::default(),
             failure: None,
+            counted: None,
         }
     }
 
@@ -266,6 +272,7 @@ impl Link {
 
     /// What the worker shall do; the rest is given out.
     pub(in crate::herder) fn take_outputs(&mut self) -> Vec<standalone::Output> {
+        self.count_rebalances();
         let mut local = Vec::new();
         loop {
             let outputs = self.machine.take_outputs();
@@ -278,6 +285,14 @@ impl Link {
                     other => self.give_out(other),
                 }
             }
+        }
+    }
+
+    fn count_rebalances(&mut self) {
+        let state = self.machine.group_state();
+        if self.counted.as_ref() != Some(&state) {
+            self.connections.metrics.group_changed(state.clone());
+            self.counted = Some(state);
         }
     }
 

@@ -6,7 +6,7 @@
 use super::view::{ConnectorView, Measured, ShardView, WorkerView};
 use crate::api::ConnectorKind;
 use crate::herder::ConnectorState;
-use crate::metrics::TaskPlugins;
+use crate::metrics::{RebalanceReading, TaskPlugins};
 
 /// Whether a value only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,6 +193,81 @@ pub(super) const WORKER_CONNECTOR: Group<ConnectorView> = Group {
             "connector-restarting-task-count",
             "Tasks of the connector that are being restarted.",
             |connector| Some(connector.count(ConnectorState::Restarting)),
+        ),
+    ],
+};
+
+/// A worker's rebalances.
+pub(super) const REBALANCE: Group<RebalanceReading> = Group {
+    name: "connect-worker-rebalance-metrics",
+    prefix: "kafka_connect_worker_rebalance",
+    fits: |_| true,
+    attributes: &[
+        gauge(
+            "epoch",
+            "Generation of the group that the worker is in; −1 in none.",
+            |group| Some(f64::from(group.state.generation)),
+        ),
+        counter(
+            "completed-rebalances-total",
+            "Rebalances that the worker has completed.",
+            |group| Some(group.completed as f64),
+        ),
+        gauge(
+            "rebalancing",
+            "1 while a rebalance is under way, else 0.",
+            |group| Some(f64::from(u8::from(group.state.is_rebalancing))),
+        ),
+        gauge(
+            "rebalance-max-time-ms",
+            "Longest rebalance in the window, from joining until what was assigned is started, in milliseconds.",
+            |group| Some(group.times_ms.max),
+        ),
+        gauge(
+            "rebalance-avg-time-ms",
+            "Mean time of a rebalance in the window, in milliseconds.",
+            |group| Some(group.times_ms.avg),
+        ),
+        gauge(
+            "time-since-last-rebalance-ms",
+            "Time since the last rebalance was completed, in milliseconds; +Inf before the first.",
+            |group| {
+                let since = group.since_last;
+                Some(since.map_or(f64::INFINITY, |since| since.as_millis() as f64))
+            },
+        ),
+    ],
+};
+
+/// Texts of `connect-worker-rebalance-metrics`.
+pub(super) const REBALANCE_TEXTS: [Text<RebalanceReading>; 2] = [
+    ("connect-protocol", |group| group.state.protocol),
+    ("leader-name", |group| {
+        group.state.leader.as_deref().unwrap_or_default()
+    }),
+];
+
+/// Metric of these texts.
+pub(super) const REBALANCE_INFO: &str = "kafka_connect_worker_rebalance_info";
+/// What it says.
+pub(super) const REBALANCE_INFO_HELP: &str =
+    "Protocol of the group of workers and its leader's URL, as labels.";
+
+/// What a worker was given (Kafka: `WorkerCoordinatorMetrics`).
+pub(super) const COORDINATOR: Group<RebalanceReading> = Group {
+    name: "connect-coordinator-metrics",
+    prefix: "kafka_connect_coordinator",
+    fits: |_| true,
+    attributes: &[
+        gauge(
+            "assigned-connectors",
+            "Connectors that the group gave to the worker.",
+            |group| Some(group.state.connectors as f64),
+        ),
+        gauge(
+            "assigned-tasks",
+            "Tasks that the group gave to the worker.",
+            |group| Some(group.state.tasks as f64),
         ),
     ],
 };

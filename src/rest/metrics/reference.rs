@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::families::{
-    CONNECTOR_TEXTS, ERRORS, Group, OWN_SHARD, OWN_TASK, OWN_WORKER, REQUESTS, REQUESTS_HELP,
-    RESTARTS, RESTARTS_HELP, SINK, SOURCE, STAGES, STAGES_HELP, STALLS, STALLS_HELP, STEP_GROUPS,
-    TASK, TASK_TEXTS, WORKER, WORKER_CONNECTOR, metric,
+    CONNECTOR_TEXTS, COORDINATOR, ERRORS, Group, OWN_SHARD, OWN_TASK, OWN_WORKER, REBALANCE,
+    REBALANCE_INFO, REBALANCE_TEXTS, REQUESTS, REQUESTS_HELP, RESTARTS, RESTARTS_HELP, SINK,
+    SOURCE, STAGES, STAGES_HELP, STALLS, STALLS_HELP, STEP_GROUPS, TASK, TASK_TEXTS, WORKER,
+    WORKER_CONNECTOR, metric,
 };
 
 /// Attributes of Kafka's that are not there, and why.
-const ABSENT: [(&str, &str, &str); 12] = [
+const ABSENT: [(&str, &str, &str); 4] = [
     (
         "source-task-metrics",
         "transaction-size-min",
@@ -31,37 +32,7 @@ const ABSENT: [(&str, &str, &str); 12] = [
         "sink-record-lag-max",
         "Kafka declares it and never fills it; see `ringmain_task_lag_records`",
     ),
-    (
-        "connect-worker-rebalance-metrics",
-        "connect-protocol",
-        NO_GROUP,
-    ),
-    ("connect-worker-rebalance-metrics", "leader-name", NO_GROUP),
-    ("connect-worker-rebalance-metrics", "epoch", NO_GROUP),
-    (
-        "connect-worker-rebalance-metrics",
-        "completed-rebalances-total",
-        NO_GROUP,
-    ),
-    ("connect-worker-rebalance-metrics", "rebalancing", NO_GROUP),
-    (
-        "connect-worker-rebalance-metrics",
-        "rebalance-max-time-ms",
-        NO_GROUP,
-    ),
-    (
-        "connect-worker-rebalance-metrics",
-        "rebalance-avg-time-ms",
-        NO_GROUP,
-    ),
-    (
-        "connect-worker-rebalance-metrics",
-        "time-since-last-rebalance-ms",
-        NO_GROUP,
-    ),
 ];
-
-const NO_GROUP: &str = "a standalone worker is in no group of workers";
 
 const HEAD: &str = "# Metrics
 
@@ -131,6 +102,18 @@ fn reference() -> String {
     let mut out = HEAD.to_owned();
     section(&mut out, "Worker", &["connect-worker-metrics"]);
     numbers(&mut out, &WORKER);
+    section(
+        &mut out,
+        "Rebalances, in distributed mode",
+        &[REBALANCE.name, COORDINATOR.name],
+    );
+    texts(
+        &mut out,
+        REBALANCE_INFO,
+        REBALANCE_TEXTS.map(|(name, _)| name).as_slice(),
+    );
+    numbers(&mut out, &REBALANCE);
+    numbers(&mut out, &COORDINATOR);
     section(
         &mut out,
         "Tasks of a connector",
@@ -252,7 +235,7 @@ fn absent(out: &mut String) {
     for (group, attribute, why) in ABSENT {
         writeln!(out, "| {group} | {attribute} | {why} |").unwrap();
     }
-    writeln!(out, "| connect-coordinator-metrics | all | {NO_GROUP} |").unwrap();
+    out.push_str("| connect-coordinator-metrics | times and rates of requests to the group's coordinator | see `ringmain_broker_request_duration_seconds` |\n");
     out.push_str("| MirrorSourceConnector | all | not counted yet |\n");
     out.push_str("| metrics of clients and of plugins | all | Ringmain's clients count for their task; plugins are built in |\n");
 }
@@ -323,6 +306,8 @@ fn offered() -> BTreeSet<(String, String)> {
     for group in [&TASK, &SOURCE, &SINK, &ERRORS] {
         all.extend(of(group));
     }
+    all.extend(of(&REBALANCE));
+    all.extend(REBALANCE_TEXTS.map(|(name, _)| named(REBALANCE.name, name)));
     all.extend(CONNECTOR_TEXTS.map(|(name, _)| named("connector-metrics", name)));
     all.extend(TASK_TEXTS.map(|(name, _)| named(TASK.name, name)));
     // Printed for each by hand.

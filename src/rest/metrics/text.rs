@@ -2,9 +2,10 @@
 //! once and the families go over them.
 
 use super::families::{
-    Attribute, CONNECTOR_TEXTS, Group, Kind, OWN_SHARD, OWN_WORKER, QUANTILES, REQUESTS,
-    REQUESTS_HELP, RESTARTS, RESTARTS_HELP, STAGES, STAGES_HELP, STALLS, STALLS_HELP, STEP_GROUPS,
-    TASK_GROUPS, TASK_TEXTS, WORKER, WORKER_CONNECTOR,
+    Attribute, CONNECTOR_TEXTS, COORDINATOR, Group, Kind, OWN_SHARD, OWN_WORKER, QUANTILES,
+    REBALANCE, REBALANCE_INFO, REBALANCE_INFO_HELP, REBALANCE_TEXTS, REQUESTS, REQUESTS_HELP,
+    RESTARTS, RESTARTS_HELP, STAGES, STAGES_HELP, STALLS, STALLS_HELP, STEP_GROUPS, TASK_GROUPS,
+    TASK_TEXTS, WORKER, WORKER_CONNECTOR,
 };
 use super::view::{ConnectorView, Measured, ShardView, TaskView, WorkerView};
 use crate::metrics::LatencyReading;
@@ -34,6 +35,7 @@ pub(super) fn exposition(worker: &WorkerView) -> String {
         &WORKER,
         all.iter().map(|(labels, worker)| (labels, *worker)),
     );
+    out.rebalances(worker);
     let each = connectors.iter().map(|(labels, found)| (labels, *found));
     out.group(&WORKER_CONNECTOR, each);
     out.connectors(&connectors, &tasks);
@@ -190,6 +192,19 @@ impl Exposition {
         self.family(name, Kind::Gauge.name(), "Ringmain's version, as a label.");
         let version = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
         self.sample(name, &version, 1.0);
+    }
+
+    /// A worker's place in its group.
+    fn rebalances(&mut self, worker: &WorkerView) {
+        let Some(group) = &worker.group else {
+            return;
+        };
+        let none = String::new();
+        self.group(&REBALANCE, std::iter::once((&none, group)));
+        self.group(&COORDINATOR, std::iter::once((&none, group)));
+        let texts = REBALANCE_TEXTS.map(|(name, text)| (name, text(group)));
+        self.family(REBALANCE_INFO, Kind::Gauge.name(), REBALANCE_INFO_HELP);
+        self.sample(REBALANCE_INFO, &labels(&texts), 1.0);
     }
 
     /// States, and what connectors are made of.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::api::ConnectorKind;
 use crate::herder::{ConnectorOverview, ConnectorState, TaskOverview};
 use crate::metrics::{
-    LatencyReading, RequestReading, Stage, Stall, TaskPlugins, TaskReading, TaskWindows, requests,
+    LatencyReading, RebalanceReading, RequestReading, Stage, Stall, TaskPlugins, TaskReading,
+    TaskWindows, requests,
 };
 use crate::plugins::PLUGIN_VERSION;
 use crate::rest::response::Failure;
@@ -21,6 +22,8 @@ pub(super) struct WorkerView {
     pub(super) started: Duration,
     pub(super) connector_starts: StartsReading,
     pub(super) task_starts: StartsReading,
+    /// Of a worker in a group.
+    pub(super) group: Option<RebalanceReading>,
     /// In order.
     pub(super) shards: Vec<ShardView>,
     /// Messages that wait for the herder.
@@ -89,6 +92,7 @@ pub(super) fn worker(router: &Router, only: Option<&str>) -> Result<WorkerView, 
         shards,
         connector_starts,
         task_starts,
+        group,
     } = registry.worker(now);
     let shards = shards.iter().map(|shard| ShardView {
         index: shard.index,
@@ -118,6 +122,7 @@ pub(super) fn worker(router: &Router, only: Option<&str>) -> Result<WorkerView, 
         started: started.unwrap_or_default(),
         connector_starts,
         task_starts,
+        group,
         shards,
         herder_waiting: router.herder.waiting(),
         blocking: blocking_load(),

@@ -4,4 +4,5 @@ mod bounce;
 mod faults;
 mod group;
 mod lifecycle;
+mod metrics;
 mod mixed;
