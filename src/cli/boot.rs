@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::at_rest::AtRest;
 use super::progress::{Progress, When};
 use super::{Exit, KAFKA_VERSION, print_error, signals};
 use crate::cluster::Cluster;
@@ -184,6 +185,7 @@ impl Booted {
             return Exit::Failure;
         }
         let _progress = Progress::start(progress, self.metrics.clone());
+        let _at_rest = AtRest::start();
         let prepared = prepare(&handle);
         if prepared {
             self.context.set_ready();

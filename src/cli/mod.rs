@@ -3,6 +3,7 @@
 //! Exit codes: 0 clean stop, 1 failure, 2 bad usage or configuration; of `ctl` also 3 and 4, of
 //! `migrate` also 3.
 
+mod at_rest;
 mod boot;
 mod completions;
 mod ctl;

@@ -55,6 +55,31 @@ fn a_file_goes_through_the_embedded_log_byte_for_byte() {
 }
 
 #[test]
+fn a_worker_at_rest_gives_memory_back_and_works_on() {
+    let dir = scratch_dir("embedded-rest");
+    let files = Standalone::new(&pipeline::worker(&bootstrap(dir.path())), &[]);
+    let (input, output) = (files.dir().join("in.txt"), files.dir().join("out.txt"));
+    let files = files.with_connectors(&[
+        file_source("rest-source", &input, "rest-test"),
+        file_sink("rest-sink", &output, "rest-test"),
+    ]);
+    append_lines(&input, 0..20_000);
+    let ringmain = files.start();
+    let arrived = || files.read("out.txt").len() >= fs::read(&input).unwrap().len();
+    wait_until("the output", PATIENCE, arrived);
+    let busy = ringmain.process().resident_bytes();
+    let mut least = busy;
+    wait_until("memory to be given back", PATIENCE, || {
+        least = least.min(ringmain.process().resident_bytes());
+        least + (4 << 20) < busy
+    });
+    append_lines(&input, 20_000..30_000);
+    wait_until("what came after the rest", PATIENCE, arrived);
+    ringmain.stop_cleanly();
+    assert!(files.read("out.txt") == fs::read(&input).unwrap());
+}
+
+#[test]
 fn kafkas_dump_tool_reads_the_segments_without_error() {
     let Some(kafka) = kafka() else { return };
     let dir = scratch_dir("embedded-dump");
