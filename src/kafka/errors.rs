@@ -30,6 +30,7 @@ pub(super) mod code {
     pub(in crate::kafka) const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
     pub(in crate::kafka) const GROUP_AUTHORIZATION_FAILED: i16 = 30;
     pub(in crate::kafka) const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
+    pub(in crate::kafka) const INVALID_TIMESTAMP: i16 = 32;
     pub(in crate::kafka) const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
     pub(in crate::kafka) const ILLEGAL_SASL_STATE: i16 = 34;
     pub(in crate::kafka) const UNSUPPORTED_VERSION: i16 = 35;
@@ -214,13 +215,28 @@ pub(super) fn api_error(
     context: impl Into<String>,
     message: Option<&str>,
 ) -> ClientError {
+    let mut message = message.map(str::to_owned);
+    if let Some(advice) = advice(code) {
+        message = Some(message.map_or_else(
+            || advice.to_owned(),
+            |message| format!("{message}; {advice}"),
+        ));
+    }
     ClientError::Api {
         context: context.into(),
         code,
         name: name(code),
         kind: kind(code),
-        message: message.map(str::to_owned),
+        message,
     }
+}
+
+/// What to look at, for a code whose text does not say it.
+fn advice(code: i16) -> Option<&'static str> {
+    (code == code::INVALID_TIMESTAMP).then_some(
+        "is the clock of this machine right? The topic's message.timestamp.before.max.ms and \
+         message.timestamp.after.max.ms bound how far a record's time may be from the broker's",
+    )
 }
 
 /// `Ok` for code 0, else the error.
@@ -252,5 +268,16 @@ mod tests {
         }
         assert_eq!(name(9999), "UNKNOWN_ERROR_CODE");
         assert_eq!(kind(9999), Fatal);
+    }
+
+    #[test]
+    fn a_refused_time_makes_one_look_at_the_clock() {
+        let text = api_error(32, "writing", Some("too far")).to_string();
+        assert!(
+            text.contains("too far; is the clock of this machine right?"),
+            "{text}"
+        );
+        let text = api_error(32, "writing", None).to_string();
+        assert!(text.contains("message.timestamp.after.max.ms"), "{text}");
     }
 }

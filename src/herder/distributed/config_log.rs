@@ -55,7 +55,10 @@ impl Machine {
             UpdateEvent::ConnectorUpdated(name) => self.connector_updated(&name),
             UpdateEvent::TasksUpdated { connector, .. } => self.tasks_updated(&connector),
             UpdateEvent::TargetStateChanged(name) => self.target_state_changed(&name),
-            UpdateEvent::SessionKeyUpdated(_) => tracing::info!("Session key updated"),
+            UpdateEvent::SessionKeyUpdated(_) => {
+                self.key_read = self.now.at;
+                tracing::info!("Session key updated");
+            }
             UpdateEvent::RestartRequested(request) => {
                 self.restarts.add(request);
             }

@@ -109,6 +109,8 @@ pub struct Machine {
     pub(super) known: BTreeSet<Arc<str>>,
     /// When the machine was made.
     pub(super) born: Instant,
+    /// When the present session key was read.
+    pub(super) key_read: Instant,
     pub(super) ending: Ending,
     pub(super) clean: bool,
     pub(super) outputs: Vec<Output>,
@@ -157,6 +159,7 @@ impl Machine {
             offsets: BTreeMap::new(),
             known: BTreeSet::new(),
             born: now.at,
+            key_read: now.at,
             ending: Ending::No,
             clean: true,
             outputs: Vec::new(),

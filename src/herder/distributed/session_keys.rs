@@ -33,10 +33,11 @@ impl Machine {
         }
         let ttl = i64::try_from(keys.ttl.as_millis()).unwrap_or(i64::MAX);
         let expires = key.creation_timestamp.saturating_add(ttl);
-        // A key from the future, of a worker whose clock is ahead, is used no longer than one made now.
-        let left = expires.saturating_sub(self.now.wall_ms).min(ttl);
-        let left = u64::try_from(left).ok().filter(|left| *left > 0)?;
-        Some(Duration::from_millis(left))
+        let left = u64::try_from(expires.saturating_sub(self.now.wall_ms)).unwrap_or(0);
+        // A key of a worker whose clock is ahead is not used longer than one that was made when it was read.
+        let known = self.now.at.saturating_duration_since(self.key_read);
+        let left = Duration::from_millis(left).min(keys.ttl.saturating_sub(known));
+        (!left.is_zero()).then_some(left)
     }
 
     fn keeps_key(&self) -> bool {

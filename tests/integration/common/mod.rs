@@ -21,6 +21,7 @@ pub(crate) mod registry;
 pub(crate) mod ringmain;
 pub(crate) mod small_disk;
 pub(crate) mod tools;
+pub(crate) mod wrong_clock;
 
 pub(crate) use kafka::{Kafka, kafka};
 pub(crate) use oracle::ConnectOracle;

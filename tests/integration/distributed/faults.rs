@@ -1,6 +1,6 @@
 //! What goes wrong around workers: brokers, topics, clocks, disks, addresses.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde_json::json;
 
@@ -11,9 +11,10 @@ use crate::common::client::Compression;
 use crate::common::lines::{Tally, append_lines};
 use crate::common::pipeline::{file_sink, file_source};
 use crate::common::small_disk::SmallDisk;
+use crate::common::wrong_clock::WrongClock;
 use crate::common::{
-    ClusterOptions, KafkaCluster, PATIENCE, Properties, heavy, kafka, scratch_dir, wait_for,
-    wait_until,
+    ClusterOptions, KafkaCluster, PATIENCE, Properties, free_port, heavy, kafka, scratch_dir,
+    wait_for, wait_until,
 };
 
 /// Waits until all of these connectors run with one task each, as this worker sees it.
@@ -195,6 +196,73 @@ fn what_runs_goes_on_when_the_config_topic_is_deleted() {
         assert_eq!(worker.get("/health").status, 200);
     }
     flow.finish(&group);
+}
+
+/// Connectors' tasks are made by their owners and written by the leader, which takes signed requests only.
+fn create_through(asked: &Member, name: &str) {
+    asked.put(&idle(name, 2));
+    asked.wait_until_running(name, 2);
+}
+
+fn keys_seen(worker: &Member) -> usize {
+    worker
+        .process()
+        .output()
+        .matches("Session key updated")
+        .count()
+}
+
+#[test]
+fn workers_whose_clocks_are_hours_apart_lead_sign_and_move_work_as_others_do() {
+    let Some(kafka) = kafka() else { return };
+    let Some(clock) = WrongClock::find() else {
+        return;
+    };
+    let _heavy = heavy();
+    let group = Group::new(kafka, "dist-clock").with("inter.worker.key.ttl.ms", 3000);
+    // Brokers refuse what is more than an hour ahead.
+    let shifts = ["+50m", "+0", "-26h"];
+    let launch = |shift: &str, port| {
+        let member = group.launch_with(port, |command| clock.shift(command, shift));
+        member.wait_until_healthy();
+        member
+    };
+    let mut workers: Vec<Member> = Vec::new();
+    for shift in shifts {
+        workers.push(launch(shift, free_port()));
+    }
+    assert_clock(&workers[0], 3000.0);
+    assert_clock(&workers[2], -93600.0);
+    let mut flow = Flow::start(&workers, "dist-clock");
+    for at in 0..3 {
+        // The next one leads, with keys that another clock made.
+        workers[at].stop_cleanly();
+        workers[at] = launch(shifts[at], workers[at].port());
+        let asked = &workers[(at + 1) % 3];
+        let keys = keys_seen(asked);
+        create_through(&workers[at], &format!("clock-{at}"));
+        create_through(asked, &format!("clock-{at}-next"));
+        wait_until("the key to be renewed twice", PATIENCE, || {
+            keys_seen(asked) >= keys + 2
+        });
+        asked.wait_until_running("flow-source", 1);
+        asked.wait_until_running("flow-sink", 1);
+    }
+    let (topic, file, count) = flow.finish(&group);
+    assert_eq!(topic.duplicates(), 0, "of {count} lines in the topic");
+    assert_eq!(file.duplicates(), 0, "of {count} lines in the file");
+}
+
+/// The worker's clock is off by so many seconds, as its metrics show.
+fn assert_clock(worker: &Member, expected: f64) {
+    let text = worker.get("/metrics").body;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("kafka_connect_app_info_start_time_ms{"));
+    let started: f64 = line.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let off = started / 1000.0 - now.unwrap().as_secs_f64();
+    assert!((off - expected).abs() < 300.0, "{off} s");
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl<'a> Group<'a> {
 
     /// As [`Group::launch`], on a port that another worker had before.
     pub(crate) fn launch_on(&self, port: u16) -> Member {
+        self.launch_with(port, |_| {})
+    }
+
+    /// As [`Group::launch_on`]; `prepare` sees the command before it runs.
+    pub(crate) fn launch_with(&self, port: u16, prepare: impl FnOnce(&mut Command)) -> Member {
         let dir = scratch_dir("distributed");
         let file = dir.path().join("worker.properties");
         let mut command = Command::new(binary());
@@ -101,6 +106,7 @@ impl<'a> Group<'a> {
             .arg("distributed")
             .arg(self.settings(port).write(&file))
             .current_dir(dir.path());
+        prepare(&mut command);
         let process = Process::spawn("ringmain", command, dir.path());
         Member {
             process,
