@@ -588,43 +588,66 @@ impl Cluster {
 /// Refreshes metadata and closes idle connections for as long as the cluster lives.
 async fn maintain(cluster: Weak<Cluster>, wake: Rc<Notify>) {
     let mut failures = 0;
-    let mut last_refresh = Instant::now();
+    let mut upkeep = Upkeep::default();
     loop {
         let mark = wake.mark();
         let Some(strong) = cluster.upgrade() else {
             return;
         };
-        let max_age = strong.config.metadata_max_age;
         let idle = strong.config.connections_max_idle;
         strong.close_idle(idle);
-        let due = strong.refresh_wanted.get() || last_refresh.elapsed() >= max_age;
-        if due && strong.has_contact() {
-            let refreshed = strong.refresh().await;
-            strong.refresh_wanted.set(false);
-            last_refresh = Instant::now();
-            failures = match refreshed {
-                Ok(()) => 0,
-                Err(error) => {
-                    tracing::debug!(%error, "metadata could not be refreshed");
-                    // Still wanted, after the back-off.
-                    strong.refresh_wanted.set(true);
-                    strong.changed.notify();
-                    failures + 1
-                }
-            };
+        let Some(rest) = upkeep.rest(&strong, Instant::now()) else {
+            failures = refresh_once(&strong, failures).await;
+            upkeep.refreshed = Some(Instant::now());
             let pause = strong.retry_backoff(failures);
             drop(strong);
             // Even a good answer may be stale, so that the next one waits, too.
             shard::sleep(pause).await;
             continue;
-        }
+        };
         drop(strong);
-        let age = max_age.saturating_sub(last_refresh.elapsed());
-        let nap = age.min(idle / 2).max(Duration::from_millis(10));
         // Either a wake-up or the time: both lead round the loop.
-        shard::timeout(nap, wake.changed_since(mark))
+        shard::timeout(rest.min(idle / 2), wake.changed_since(mark))
             .await
             .unwrap_or(());
+    }
+}
+
+/// Refreshes, after so many failures in a row; gives how many there are now.
+async fn refresh_once(cluster: &Cluster, failures: u32) -> u32 {
+    let refreshed = cluster.refresh().await;
+    cluster.refresh_wanted.set(false);
+    match refreshed {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::debug!(%error, "metadata could not be refreshed");
+            // Still wanted, after the back-off.
+            cluster.refresh_wanted.set(true);
+            cluster.changed.notify();
+            failures + 1
+        }
+    }
+}
+
+/// When metadata is due.
+#[derive(Debug, Default)]
+struct Upkeep {
+    /// The last time, or when there was nothing yet that could grow old.
+    refreshed: Option<Instant>,
+}
+
+impl Upkeep {
+    /// How long to wait; `None` when it is due now.
+    fn rest(&mut self, cluster: &Cluster, now: Instant) -> Option<Duration> {
+        let max_age = cluster.config.metadata_max_age;
+        if !cluster.has_contact() {
+            self.refreshed = Some(now);
+            return Some(max_age);
+        }
+        let since = self.refreshed.map(|then| now.duration_since(then));
+        let left = max_age.checked_sub(since.unwrap_or_default())?;
+        (!cluster.refresh_wanted.get() && !left.is_zero())
+            .then(|| left.max(Duration::from_millis(10)))
     }
 }
 

@@ -262,6 +262,35 @@ fn a_refresh_learns_of_a_moved_leader_and_an_older_epoch_is_ignored() {
 }
 
 #[test]
+fn what_was_never_asked_for_never_grows_old_and_what_was_is_due_at_its_age() {
+    on_each_runtime(|| async {
+        let mock = MockCluster::start(1);
+        mock.topic("t", 1);
+        let mut config = test_config(&mock);
+        config.metadata_max_age = SECOND;
+        let cluster = Cluster::new(config);
+        let (mut upkeep, start) = (Upkeep::default(), Instant::now());
+        for minutes in [0, 5, 60] {
+            let now = start + minutes * 60 * SECOND;
+            assert_eq!(upkeep.rest(&cluster, now), Some(SECOND));
+        }
+        let now = start + 3600 * SECOND;
+        cluster.fetch_topic_metadata(&["t"], false).await.unwrap();
+        assert_eq!(
+            upkeep.rest(&cluster, now + SECOND / 4),
+            Some(SECOND / 4 * 3)
+        );
+        assert_eq!(upkeep.rest(&cluster, now + SECOND), None);
+        assert_eq!(upkeep.rest(&cluster, now + 2 * SECOND), None);
+        upkeep.refreshed = Some(now + SECOND);
+        assert_eq!(upkeep.rest(&cluster, now + SECOND), Some(SECOND));
+        cluster.refresh_wanted.set(true);
+        assert_eq!(upkeep.rest(&cluster, now + SECOND), None);
+        cluster.close();
+    });
+}
+
+#[test]
 fn a_stopped_broker_is_refused_and_found_again_after_its_restart() {
     on_each_runtime(|| async {
         let mut mock = MockCluster::start(1);
