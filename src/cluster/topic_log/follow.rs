@@ -39,7 +39,10 @@ pub(super) async fn run(inner: Rc<Inner>) {
                     inner.deliver(fetched, rewinds).await;
                 }
             }
-            Ok(_) => wait = FAILED,
+            Ok(_) => {
+                wait = FAILED;
+                inner.look_for_topic().await;
+            }
             Err(ClientError::Closed) => return,
             Err(error) => {
                 tracing::error!(topic = inner.topic(), %error, retry_ms = wait.as_millis(),
@@ -63,6 +66,27 @@ impl Inner {
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         self.changed.notify();
+    }
+
+    /// Looks whether a topic that brings nothing is still there, and says so when it is not: the consumer
+    /// waits for it in silence.
+    pub(super) async fn look_for_topic(&self) {
+        let topic = self.topic();
+        // When brokers don't answer, reading says so.
+        let Ok(partitions) = self.clients.admin.partitions(topic).await else {
+            return;
+        };
+        let was_gone = self.gone.replace(partitions.is_none());
+        match (was_gone, partitions) {
+            (false, None) => tracing::error!(
+                topic,
+                "the internal topic is gone: connectors and tasks of this worker run on by what is in its \
+                 memory, nothing can be changed, and a worker that starts now creates it anew and empty. \
+                 Note the configurations that GET /connectors?expand=info shows before you restart workers"
+            ),
+            (true, Some(_)) => tracing::warn!(topic, "the internal topic is there again"),
+            _ => {}
+        }
     }
 
     /// Hands fetched records to the sink in batches, unless their partition was rewound after the first

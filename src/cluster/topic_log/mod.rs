@@ -162,6 +162,8 @@ struct Inner {
     rewinds: Cell<u64>,
     /// By partition, which of the rewinds was its last: what was fetched of it before is stale.
     rewound: RefCell<BTreeMap<i32, u64>>,
+    /// The topic was not there when it was looked for.
+    gone: Cell<bool>,
 }
 
 /// A log.
@@ -197,6 +199,7 @@ impl TopicLog {
                 changed: Notify::new(),
                 rewinds: Cell::new(0),
                 rewound: RefCell::default(),
+                gone: Cell::new(false),
             }),
             appender,
             background: RefCell::default(),

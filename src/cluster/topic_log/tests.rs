@@ -27,6 +27,8 @@ struct Brokers {
     lie: Cell<Option<i64>>,
     /// How long the answer is on its way.
     answer_takes: Cell<Duration>,
+    /// They say that they have no such topic.
+    deleted: Cell<bool>,
 }
 
 #[async_trait(?Send)]
@@ -42,6 +44,7 @@ impl LogAdmin for Brokers {
 
     async fn partitions(&self, topic: &str) -> Result<Option<u32>, ClientError> {
         let described = self.admin.describe_topic(topic).await?;
+        let described = described.filter(|_| !self.deleted.get());
         Ok(described.map(|described| described.partitions))
     }
 
@@ -115,6 +118,7 @@ fn bench(dir: &Path, topic: InternalTopic, partitions: i32) -> Bench {
         created: Cell::new(0),
         lie: Cell::new(None),
         answer_takes: Cell::default(),
+        deleted: Cell::default(),
     });
     let settings = TopicLogSettings {
         topic,
@@ -287,6 +291,25 @@ fn a_topic_whose_end_went_back_is_read_again_from_its_beginning() {
         bench.log.read_to_end(LONG).await.unwrap();
         let twice: Vec<_> = in_order(3).into_iter().chain(in_order(3)).collect();
         assert_eq!(bench.kept.keys(), twice);
+    });
+}
+
+#[test]
+fn a_topic_that_is_gone_is_noticed_until_it_is_there_again_and_what_was_read_stays() {
+    with_records(3, 1, async |bench| {
+        bench.log.start().await.unwrap();
+        let gone = async || {
+            bench.log.inner.look_for_topic().await;
+            bench.log.inner.gone.get()
+        };
+        assert!(!gone().await);
+        bench.brokers.deleted.set(true);
+        assert!(gone().await && gone().await);
+        bench.brokers.deleted.set(false);
+        assert!(!gone().await);
+        written(&bench.log, vec![record("3", 1)]).await;
+        bench.log.read_to_end(LONG).await.unwrap();
+        assert_eq!(bench.kept.keys(), in_order(4));
     });
 }
 
