@@ -98,8 +98,7 @@ fn take_error(core: &Core, identity: &Identity, sent: Instant, error: ClientErro
     let current = core.identity() == *identity;
     match remedy(&error) {
         Remedy::Rejoin => {
-            // The coordinator waits for this member, so it knows it.
-            core.vouch(sent);
+            core.vouch_in_round(sent);
             // Of an earlier generation, it is the rebalance that led to this one.
             if current && core.phase() == Phase::Stable {
                 core.want_join("group is already rebalancing");

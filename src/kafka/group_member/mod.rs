@@ -239,8 +239,9 @@ impl GroupMember {
     }
 
     /// When the last heartbeat, JoinGroup or SyncGroup was *sent* of those that the coordinator answered as to
-    /// a member (which it does with `REBALANCE_IN_PROGRESS`, too). The session lasts at least
-    /// `session_timeout` from there. `None` without a session.
+    /// a member (which it does with `REBALANCE_IN_PROGRESS`, too, but for a member that does not join no longer
+    /// than `rebalance_timeout`). The session lasts at least `session_timeout` from there. `None` without a
+    /// session.
     pub fn last_heartbeat(&self) -> Option<Instant> {
         self.core.look_at_clock();
         self.core.last_heartbeat()

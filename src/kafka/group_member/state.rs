@@ -37,6 +37,8 @@ pub(super) struct Core {
     pub(super) identity: RefCell<Identity>,
     /// When the last request was sent that was answered as to a member.
     pub(super) vouched: Cell<Option<Instant>>,
+    /// The same for answers that asked for no round: one that the coordinator holds began later.
+    settled: Cell<Option<Instant>>,
     /// The caller was told of a generation that is not lost.
     pub(super) in_session: Cell<bool>,
     pub(super) previous: Cell<Option<i32>>,
@@ -75,6 +77,7 @@ impl Core {
             phase: Cell::new(Phase::Unjoined),
             identity: RefCell::new(Identity::nobody()),
             vouched: Cell::new(None),
+            settled: Cell::new(None),
             in_session: Cell::new(false),
             previous: Cell::new(None),
             lost: Cell::new(false),
@@ -168,11 +171,30 @@ impl Core {
 
     // ---- the session
 
-    /// The coordinator has answered a request of that time as a member's.
+    /// The coordinator has answered a request of that time as a member's, and holds no round.
     pub(super) fn vouch(&self, sent: Instant) {
+        let later = |known: Option<Instant>| Some(known.map_or(sent, |known| known.max(sent)));
+        self.vouched.set(later(self.vouched.get()));
+        self.settled.set(later(self.settled.get()));
+    }
+
+    /// The coordinator has answered a request of that time as a member's, and holds a round. It may wait for
+    /// this member's JoinGroup, and then drops it `rebalance_timeout` after the round began, whatever
+    /// heartbeats it has answered (Kafka: `GroupMetadataManager.completeClassicGroupJoin`).
+    pub(super) fn vouch_in_round(&self, sent: Instant) {
+        let config = &self.config;
+        let patience = config
+            .rebalance_timeout
+            .saturating_sub(config.session_timeout);
+        let waits = self.phase() != Phase::Joining;
+        let begun = self.settled.get().filter(|_| waits);
+        let vouched = match begun.and_then(|begun| begun.checked_add(patience)) {
+            Some(last) => sent.min(last),
+            None => sent,
+        };
         let known = self.vouched.get();
         self.vouched
-            .set(Some(known.map_or(sent, |known| known.max(sent))));
+            .set(Some(known.map_or(vouched, |known| known.max(vouched))));
     }
 
     pub(super) fn last_heartbeat(&self) -> Option<Instant> {
@@ -235,6 +257,7 @@ impl Core {
         drop(identity);
         self.in_session.set(false);
         self.vouched.set(None);
+        self.settled.set(None);
         self.asked.set(None);
         self.metadata.take();
         self.assignments.take();

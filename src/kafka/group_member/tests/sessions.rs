@@ -141,6 +141,38 @@ fn a_rebalance_that_is_answered_late_during_a_join_does_not_end_it() {
 }
 
 #[test]
+fn a_member_that_is_waited_for_longer_than_a_round_may_take_is_in_no_session() {
+    on_each_runtime(|| async {
+        let (_cluster, coordinator, member) = start(|config| {
+            short(config);
+            config.rebalance_timeout = ms(900);
+        });
+        go_through(&member, "one").await;
+        coordinator.play(
+            ApiKey::Heartbeat,
+            std::iter::repeat_n(Trick::Error(27), 1000),
+        );
+        // It is asked, says nothing, and is alive.
+        prepare(&member).await;
+        let begun = Instant::now();
+        let mut told = None;
+        while told.is_none() {
+            member.polled();
+            told = shard::timeout(ms(50), member.next()).await.ok();
+            assert!(begun.elapsed() < SOON);
+        }
+        let reason = LossReason::SessionTimeout;
+        let is_lost = |event: &GroupEvent| matches!(event, GroupEvent::SessionLost { reason: r } if *r == reason);
+        assert!(told.as_ref().is_some_and(is_lost), "{told:?}");
+        let took = begun.elapsed();
+        assert!(took > ms(500) && took < ms(900), "{took:?}");
+        assert_eq!(member.last_heartbeat(), None);
+        coordinator.relent(ApiKey::Heartbeat);
+        go_through(&member, "two").await;
+    });
+}
+
+#[test]
 fn a_word_of_the_rebalance_that_led_to_a_generation_begins_no_other() {
     on_each_runtime(|| async {
         let (_cluster, coordinator, member) = start(short);
