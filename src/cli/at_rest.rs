@@ -3,8 +3,8 @@
 //! Most of a small worker's resident memory is its own program: each page of code that ran once stays mapped
 //! with the fifteen around it. When the process has hardly worked for a while, the mappings of code are
 //! dropped; what runs on takes its pages back from the page cache (a minor fault for sixteen of them), and
-//! what the allocator holds free goes back to the system. Measured on an idle distributed worker: 18 MB before,
-//! 14 MB after.
+//! what the allocator holds free goes back to the system. Measured on an idle distributed worker: 18.8 MB before,
+//! 12.2 MB after (15 s after it had joined).
 
 use std::ops::Range;
 use std::sync::Arc;

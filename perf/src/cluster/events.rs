@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::interrupt;
 use crate::results::{self, Run};
 use crate::settings::Event;
 
@@ -15,6 +16,8 @@ use super::statuses::{Mark, Moves};
 const RUNNING: Duration = Duration::from_secs(180);
 /// Until all connectors are created and run: hundreds take Apache's workers minutes.
 const CREATION: Duration = Duration::from_secs(900);
+/// From joining to being at rest, for memory: a JVM's and ours change in the first seconds.
+const REST: Duration = Duration::from_secs(15);
 
 /// Makes it happen.
 ///
@@ -214,6 +217,7 @@ fn create_all(cluster: &mut Cluster<'_>, mark: Mark, seen: &mut results::Cluster
 /// A follower stops, and starts again when its tasks run elsewhere.
 fn restart(cluster: &mut Cluster<'_>, mut seen: results::Cluster) -> Result<results::Cluster> {
     cluster.wait_until_quiet(RUNNING)?;
+    interrupt::sleep(REST)?;
     let of_all = resident(cluster)?;
     seen.idle_resident_bytes = of_all.values().max().copied();
     let (_, mark) = before(cluster)?;
