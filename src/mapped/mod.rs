@@ -17,17 +17,19 @@
 //!   and an exclusive `flock` keeps other workers out.
 //! * `msync` runs on the flusher thread only (one per process, group commit), never on a shard.
 //!
-//! Uses `shard/` for thread placement; used by `storage/` and `embedded/`. The only `unsafe` is the
-//! mapping itself, in `mmap_file.rs`.
+//! Uses `shard/` for thread placement; used by `storage/` and `embedded/`. `unsafe` are the
+//! mapping itself, in `mmap_file.rs`, and giving the program's own mappings back, in `resident.rs`.
 
 mod error;
 mod flusher;
 mod mmap_file;
+mod resident;
 mod slot_file;
 mod slot_store;
 
 pub use error::SlotError;
 pub use mmap_file::{LockedFile, lock_holder, sync_parent};
+pub use resident::give_back;
 pub use slot_file::{Entry, PAYLOAD_MAX};
 pub use slot_store::SlotStore;
 
