@@ -644,8 +644,8 @@ impl Upkeep {
             self.refreshed = Some(now);
             return Some(max_age);
         }
-        let since = self.refreshed.map(|then| now.duration_since(then));
-        let left = max_age.checked_sub(since.unwrap_or_default())?;
+        let refreshed = *self.refreshed.get_or_insert(now);
+        let left = max_age.checked_sub(now.saturating_duration_since(refreshed))?;
         (!cluster.refresh_wanted.get() && !left.is_zero())
             .then(|| left.max(Duration::from_millis(10)))
     }
